@@ -1,0 +1,11 @@
+noinst_LTLIBRARIES += libsp_back.la
+libsp_back_la_SOURCES =
+SP_BACK_LIBS = libsp_back.la $(SP_EXCHANGE_LIBS)
+
+if ENABLE_TESTS
+# Unit tests of this folder: tests/unit/back/test_*.c, one program, linked against this layer only.
+check_PROGRAMS += tests/unit/test_back
+TESTS += tests/unit/test_back
+tests_unit_test_back_SOURCES = tests/unit/back/main.c tests/unit/run.h
+tests_unit_test_back_LDADD = $(SP_BACK_LIBS) $(CHECK_LIBS)
+endif

@@ -1,0 +1,27 @@
+/* A list of header fields, shared by HTTP/1 and HTTP/2 heads. Slices borrow the buffer they were parsed from. */
+#ifndef SP_CODEC_FIELDS_H
+#define SP_CODEC_FIELDS_H
+
+#include "base/slice.h"
+
+#define SP_FIELDS_MAX 64
+
+struct sp_field {
+	struct sp_slice name, value;
+	bool secret; /* never indexed by HPACK (RFC 7541 section 7.1.3), never logged */
+};
+
+struct sp_fields {
+	unsigned count;
+	struct sp_field v[SP_FIELDS_MAX];
+};
+
+/* 0 or SP_ETOOBIG. */
+int sp_fields_add(struct sp_fields *f, struct sp_slice name, struct sp_slice value);
+/* The first one of that name (ASCII case-insensitive), or absent. */
+struct sp_slice sp_fields_get(const struct sp_fields *f, const char *name);
+unsigned sp_fields_count(const struct sp_fields *f, const char *name);
+/* Does the comma-separated list in all fields of that name hold the token (case-insensitive)? RFC 9110 5.6.1 */
+bool sp_fields_has_token(const struct sp_fields *f, const char *name, const char *token);
+
+#endif

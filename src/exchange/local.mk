@@ -1,0 +1,11 @@
+noinst_LTLIBRARIES += libsp_exchange.la
+libsp_exchange_la_SOURCES =
+SP_EXCHANGE_LIBS = libsp_exchange.la $(SP_AUTH_LIBS)
+
+if ENABLE_TESTS
+# Unit tests of this folder: tests/unit/exchange/test_*.c, one program, linked against this layer only.
+check_PROGRAMS += tests/unit/test_exchange
+TESTS += tests/unit/test_exchange
+tests_unit_test_exchange_SOURCES = tests/unit/exchange/main.c tests/unit/run.h
+tests_unit_test_exchange_LDADD = $(SP_EXCHANGE_LIBS) $(CHECK_LIBS)
+endif

@@ -1,0 +1,11 @@
+noinst_LTLIBRARIES += libsp_front.la
+libsp_front_la_SOURCES =
+SP_FRONT_LIBS = libsp_front.la $(SP_BACK_LIBS)
+
+if ENABLE_TESTS
+# Unit tests of this folder: tests/unit/front/test_*.c, one program, linked against this layer only.
+check_PROGRAMS += tests/unit/test_front
+TESTS += tests/unit/test_front
+tests_unit_test_front_SOURCES = tests/unit/front/main.c tests/unit/run.h
+tests_unit_test_front_LDADD = $(SP_FRONT_LIBS) $(CHECK_LIBS)
+endif

@@ -1,0 +1,2 @@
+# Everything speaks TAP, so that totals count single tests.
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
