@@ -1,0 +1,64 @@
+/* Where exchanges go. One interface, four implementations: direct (TCP from here), exposed (TCP to what a connector's file
+ * lists), gateway (pooled tunnels that we dial), connectors (pooled tunnels of connectors that dialled in). One of each at
+ * most per worker; all calls on its loop. */
+#ifndef SP_BACK_BACK_H
+#define SP_BACK_BACK_H
+
+#include "exchange/exchange.h"
+
+struct sp_back;
+struct sp_back_open; /* one pending open */
+
+/* stream != NULL: a two-way byte stream to x->target, the receiver's; outcome OK. NULL: outcome and cause say why, and
+ * x->proxy_status holds what far hops said. Exactly once, never inside sp_back_open(), not after sp_back_cancel(). */
+typedef void sp_back_cb(void *arg, struct sp_stream *stream, enum sp_outcome outcome, const struct sp_cause *cause);
+
+struct sp_back_ops {
+	const char *name;
+	/* x stays valid until the callback or the cancel. Sets x->via. Never fails at once: failures come by cb. NULL = out of memory. */
+	struct sp_back_open *(*open)(struct sp_back *b, struct sp_exchange *x, sp_back_cb *cb, void *arg);
+	void (*cancel)(struct sp_back_open *o);
+	/* No new opens; idle tunnels close; busy ones are drained (GOAWAY) and end with their last stream. */
+	void (*drain)(struct sp_back *b);
+	/* Everything now; pending opens fail (SP_OUTCOME_SHUTDOWN); then on_closed and the back is freed. */
+	void (*close)(struct sp_back *b, void (*on_closed)(void *arg), void *arg);
+};
+struct sp_back { const struct sp_back_ops *ops; };	      /* first member of implementations */
+struct sp_back_open { struct sp_back *back; };		      /* first member of implementations */
+
+static inline struct sp_back_open *sp_back_open(struct sp_back *b, struct sp_exchange *x, sp_back_cb *cb, void *arg)
+{
+	return b->ops->open(b, x, cb, arg);
+}
+static inline void sp_back_cancel(struct sp_back_open **o)
+{
+	struct sp_back_open *old = *o;
+
+	*o = NULL;
+	if (old)
+		old->back->ops->cancel(old);
+}
+
+/* Within conf's timeouts.dial; DNS, refused, unreachable, timeout map by sp_outcome_of_cause(). */
+int sp_back_direct_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
+/* Only what conf->exposes lists, else NOT_EXPOSED. */
+int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
+/* conf->upstream: builds the TLS context (0, or an SP_E* with cause naming the file). */
+int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out, struct sp_cause *cause);
+int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
+
+/* ---- tunnels of connectors ------------------------------------------------ */
+struct sp_connector_hello { /* copied */
+	const char *tenant;	/* from the credential, never from a field that the connector sends */
+	const char *location, *connector_id, *instance, *version, *peer; /* "" = none; peer: address text */
+	unsigned index;
+	int64_t expires_at;	/* the credential's; the tunnel is drained then; 0 = never */
+};
+/* A connector turned its connection: carrier (TLS) becomes an HTTP/2 client connection of the pool (tenant, location). The
+ * carrier is taken over in any case. 0 or SP_E*. `back` is the one of sp_back_connectors_new(). A live tunnel of the same
+ * connector id, index and another instance is probed: it is replaced when it does not answer. */
+int sp_connectors_attach(struct sp_back *back, struct sp_stream *carrier, const struct sp_connector_hello *hello);
+/* How many tunnels of (tenant, location) can take streams now: for tests and status. */
+unsigned sp_connectors_ready(struct sp_back *back, const char *tenant, const char *location);
+
+#endif

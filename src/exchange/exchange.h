@@ -1,0 +1,56 @@
+/* One exchange: a proxied request from its arrival to its outcome, whatever front it came by and whatever back it leaves by.
+ * Every request has its own identity, location and target; nothing is inherited from the connection it came on. Exactly one
+ * info line (and later one metric) per exchange is written, by sp_exchange_end(). */
+#ifndef SP_EXCHANGE_EXCHANGE_H
+#define SP_EXCHANGE_EXCHANGE_H
+
+#include "auth/auth.h"
+#include "base/secret.h"
+#include "codec/authority.h"
+#include "codec/outcome.h"
+#include "net/stream.h"
+
+#define SP_LOCATION_SIZE 192
+#define SP_PROXY_STATUS_SIZE 512
+
+/* Counts and limits of one worker; every client and exchange is entered, so that drain and shutdown know when nobody is left. */
+struct sp_book {
+	uint64_t last_conn;	   /* ids of clients */
+	unsigned clients, exchanges; /* open now */
+	unsigned clients_max, exchanges_max;
+	uint64_t ended[SP_OUTCOME_COUNT];
+	uint64_t bytes_up, bytes_down;
+	bool draining;		   /* no new exchanges: SP_OUTCOME_SHUTDOWN */
+	void (*on_empty)(void *arg); /* clients and exchanges fell to 0; may be NULL */
+	void *arg;
+};
+
+struct sp_exchange {
+	char id[SP_ID_SIZE];
+	uint64_t conn_id;
+	const char *front;	      /* "socks5", "http", "forward", "tunnel" */
+	const char *listener;	      /* address text of the listener */
+	char client[SP_ADDR_TEXT_SIZE];
+	struct sp_identity identity;
+	char location[SP_LOCATION_SIZE]; /* "" = the connector without a location id */
+	struct sp_authority target;
+	char via[64];		      /* set by the back: "tunnel 7", "direct" */
+	char proxy_status[SP_PROXY_STATUS_SIZE]; /* what the far hops said, to be passed on; "" = nothing */
+	enum sp_outcome outcome;
+	struct sp_cause cause;
+	uint64_t began_mono_ms, opened_mono_ms; /* opened: 0 = never */
+	uint64_t bytes_up, bytes_down; /* towards the target, towards the client */
+	struct sp_book *book;	      /* NULL: not entered */
+};
+
+/* Enters x in the book: 0, or SP_ELIMIT / SP_ECLOSED (draining) with outcome set. x->id is made when it is empty. */
+int sp_exchange_begin(struct sp_exchange *x, struct sp_book *book, struct sp_loop *loop);
+/* Records the first failure; later ones are ignored. */
+void sp_exchange_fail(struct sp_exchange *x, enum sp_outcome o, const struct sp_cause *cause);
+/* Leaves the book, writes the line, wipes and frees what x owns. Idempotent. */
+void sp_exchange_end(struct sp_exchange *x, struct sp_loop *loop);
+
+bool sp_book_client_enter(struct sp_book *b); /* false: over the limit or draining */
+void sp_book_client_leave(struct sp_book *b);
+
+#endif
