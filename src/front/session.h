@@ -1,0 +1,62 @@
+/* What every front does with one exchange, once: identify, open, answer, relay, record. A front embeds a session per exchange
+ * and tells it what the protocol gave; the session calls back with what the protocol must say.
+ *
+ *   NEW -> IDENTIFYING -> IDENTIFIED -> OPENING -> OPENED -> RELAYING -> ENDED     (any state -> ENDED by failure or abort)
+ */
+#ifndef SP_FRONT_SESSION_H
+#define SP_FRONT_SESSION_H
+
+#include "exchange/relay.h"
+#include "front/front.h"
+
+enum sp_session_state {
+	SP_SESSION_NEW,
+	SP_SESSION_IDENTIFYING,	/* awaits the chain */
+	SP_SESSION_IDENTIFIED,	/* awaits the front's sp_session_open() */
+	SP_SESSION_OPENING,	/* awaits the back */
+	SP_SESSION_OPENED,	/* awaits the front's sp_session_relay() */
+	SP_SESSION_RELAYING,	/* awaits the relay's end */
+	SP_SESSION_ENDED	/* nothing more is called back */
+};
+
+struct sp_session;
+struct sp_session_events {
+	void (*on_identified)(struct sp_session *s); /* x.identity is set: go on with sp_session_open(), now or later */
+	void (*on_opened)(struct sp_session *s);     /* write the protocol's "ok", then sp_session_relay() */
+	/* Answer by x.outcome (outcome table), then end the client's stream. The session is ENDED after this returns. */
+	void (*on_failed)(struct sp_session *s);
+	/* After a relay: both streams are gone; the front's owner may free itself (reap list). */
+	void (*on_ended)(struct sp_session *s);
+};
+
+struct sp_session {
+	enum sp_session_state state;
+	struct sp_front_env *env;
+	const struct sp_session_events *ev;
+	struct sp_exchange x;
+	struct sp_auth_run *run;
+	struct sp_back_open *opening;
+	struct sp_stream *upstream; /* OPENED only */
+	struct sp_relay *relay;
+	struct sp_timer open_timer; /* timeouts.open from identification to opened */
+	uint8_t *auth_bytes;	    /* copies of what the auth request borrows */
+};
+
+/* Fills in x's id (when given: validated 16 hex digits, else a fresh one), front, listener, client, conn_id; enters the book. On
+ * SP_ELIMIT / SP_ECLOSED x.outcome is set and the session is ENDED: answer and close. */
+int sp_session_begin(struct sp_session *s, struct sp_front_env *env, const struct sp_session_events *ev, const char *front,
+		     const char *listener, const char *client, uint64_t conn_id, struct sp_slice exchange_id);
+/* Runs the chain; then on_identified or on_failed. */
+void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_request *req, bool need_tenant);
+/* Skips the chain: the identity is known (the connector's side; a tunnel's caller). */
+void sp_session_identified(struct sp_session *s, const char *tenant, const char *principal);
+/* x.target and x.location are set. Then on_opened or on_failed. */
+void sp_session_open(struct sp_session *s);
+/* client is taken over. Then on_ended. */
+void sp_session_relay(struct sp_session *s, struct sp_stream *client);
+/* The front found an error itself (bad request, unsupported command): on_failed is NOT called; records, ends. */
+void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause);
+/* The client left or the front closes: cancels whatever runs; aborts a relay (on_ended then still comes). Idempotent. */
+void sp_session_abort(struct sp_session *s, const struct sp_cause *cause);
+
+#endif
