@@ -1,7 +1,8 @@
 /* sallyport: proxy, gateway and all in one. */
-#include "server/server.h"
+#include <stdio.h>
 
-int main(int argc, char **argv)
+int main(void)
 {
-	return sp_server_main(argc, argv, SP_CONF_PROXY, SP_SYSCONFDIR "/sallyport/sallyport.conf");
+	fputs("sallyport: not built yet\n", stderr);
+	return 1;
 }

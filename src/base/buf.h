@@ -1,5 +1,5 @@
-/* A growable byte queue: append at the end, consume at the front. Empty buffers own no memory beyond `keep`
- * bytes. Not a ring: data() is always one contiguous slice; consuming moves an offset, appending compacts. */
+/* A growable byte queue: append at the end, consume at the front. A buffer that was consumed to its end owns no
+ * memory. Not a ring: data() is always one contiguous slice; consuming moves an offset, appending compacts. */
 #ifndef SP_BASE_BUF_H
 #define SP_BASE_BUF_H
 

@@ -1,4 +1,4 @@
-/* Small text codings that several folders need: hex, base64, base64url, unsigned numbers. */
+/* Small text codings that several folders need: unsigned numbers, base64, base64url, UTF-8. */
 #ifndef SP_BASE_TEXT_H
 #define SP_BASE_TEXT_H
 
@@ -14,5 +14,7 @@ int sp_base64_decode(struct sp_slice s, uint8_t *dst, size_t size, size_t *n_out
 int sp_base64url_decode(struct sp_slice s, uint8_t *dst, size_t size, size_t *n_out);
 /* Writes 4 * ceil(n / 3) characters and NUL. SP_ETOOBIG when dst is too small. */
 int sp_base64_encode(struct sp_slice s, char *dst, size_t size);
+/* Length of the well-formed UTF-8 sequence at the start of s (RFC 3629: shortest form, no surrogates): 1..4, or 0. */
+size_t sp_utf8_length(struct sp_slice s);
 
 #endif
