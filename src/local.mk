@@ -1,0 +1,9 @@
+sbin_PROGRAMS += sallyport sallyport-connector
+sallyport_SOURCES = src/sallyport.c
+sallyport_CFLAGS = $(AM_CFLAGS) $(SP_PIE_CFLAGS)
+sallyport_LDFLAGS = $(AM_LDFLAGS) $(SP_PIE_LDFLAGS)
+sallyport_LDADD = $(SP_SERVER_LIBS)
+sallyport_connector_SOURCES = src/sallyport-connector.c
+sallyport_connector_CFLAGS = $(AM_CFLAGS) $(SP_PIE_CFLAGS)
+sallyport_connector_LDFLAGS = $(AM_LDFLAGS) $(SP_PIE_LDFLAGS)
+sallyport_connector_LDADD = $(SP_SERVER_LIBS)

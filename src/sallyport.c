@@ -1,8 +1,7 @@
 /* sallyport: proxy, gateway and all in one. */
-#include <stdio.h>
+#include "server/server.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-	fputs("sallyport: not built yet\n", stderr);
-	return 1;
+	return sp_server_main(argc, argv, SP_CONF_PROXY, SP_SYSCONFDIR "/sallyport/sallyport.conf");
 }

@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += libsp_server.la
-libsp_server_la_SOURCES =
+libsp_server_la_SOURCES = src/server/policy.c src/server/server.c src/server/server.h src/server/worker.c src/server/worker.h
 SP_SERVER_LIBS = libsp_server.la $(SP_FRONT_LIBS)
 
 if ENABLE_TESTS

@@ -1,0 +1,209 @@
+/* The main thread: start-up, signals, the end. See server.h. */
+#include "server/server.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "config.h"
+#include "server/worker.h"
+
+struct server {
+	struct sp_loop *loop;
+	struct sp_conf *conf;
+	struct sp_auth *auth;
+	struct sp_addr *addresses;
+	struct sp_worker **workers;
+	unsigned worker_count, ended;
+	unsigned stop_signals;
+	uv_signal_t signals[3];
+};
+
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+/* ---- signals ------------------------------------------------------------------ */
+
+static void on_stop_signal(uv_signal_t *h, int signum)
+{
+	struct server *s = h->data;
+	unsigned nth = ++s->stop_signals;
+
+	if (nth > 2)
+		_exit(SP_EXIT_FAILURE);
+	sp_log(SP_LOG_NOTICE, SP_EV_STOP, nth == 1 ? "draining" : "closing at once", SP_KV_INT("signal", signum));
+	for (unsigned i = 0; i < s->worker_count; i++)
+		(nth == 1 ? sp_worker_drain : sp_worker_close)(s->workers[i]);
+}
+
+static void on_hangup(uv_signal_t *h, int signum)
+{
+	(void)h;
+	(void)signum;
+	sp_log(SP_LOG_NOTICE, SP_EV_CONFIG, "SIGHUP is reserved for reload, which this version does not have: restart to apply changes");
+}
+
+static void watch_signals(struct server *s)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < SP_COUNT_OF(numbers); i++) {
+		sp_must(uv_signal_init(sp_loop_uv(s->loop), &s->signals[i]) == 0);
+		s->signals[i].data = s;
+		sp_must(uv_signal_start(&s->signals[i], numbers[i] == SIGHUP ? on_hangup : on_stop_signal, numbers[i]) == 0);
+	}
+}
+
+static void on_worker_ended(void *arg)
+{
+	struct server *s = arg;
+
+	if (++s->ended < s->worker_count)
+		return;
+	for (unsigned i = 0; i < SP_COUNT_OF(s->signals); i++)
+		if (!uv_is_closing((uv_handle_t *)&s->signals[i]))
+			uv_close((uv_handle_t *)&s->signals[i], NULL);
+	sp_loop_stop(s->loop);
+}
+
+/* ---- start and end -------------------------------------------------------------- */
+
+static int start_workers(struct server *s, struct sp_report *r)
+{
+	s->addresses = sp_calloc(s->conf->listener_count + 1, sizeof(s->addresses[0]));
+	s->workers = sp_calloc(s->conf->workers, sizeof(s->workers[0]));
+	while (s->worker_count < s->conf->workers) {
+		struct sp_worker_options opt = { .index = s->worker_count, .conf = s->conf, .auth = s->auth,
+						 .main_loop = s->loop, .addresses = s->addresses,
+						 .on_ended = on_worker_ended, .arg = s };
+		int err = sp_worker_start(&opt, &s->workers[s->worker_count], r);
+
+		if (err < 0)
+			return err;
+		s->worker_count++;
+	}
+	return 0;
+}
+
+static int load(struct server *s, const char *file, enum sp_conf_kind kind, struct sp_report *r)
+{
+	int err = sp_conf_load(file, kind, &s->conf, r);
+
+	if (err < 0)
+		return err;
+	sp_log_setup(s->conf->log_level, s->conf->log_json);
+	if (kind == SP_CONF_CONNECTOR)
+		return 0;
+	err = sp_auth_open(s->conf, false, &s->auth, r);
+	return err < 0 ? err : sp_server_policy(s->conf, s->auth, r);
+}
+
+static int run(struct server *s, struct sp_report *r)
+{
+	int code = SP_EXIT_OK;
+
+	sp_must(sp_loop_new(&s->loop) == 0);
+	watch_signals(s);
+	if (start_workers(s, r) < 0) {
+		code = SP_EXIT_FAILURE;
+		for (unsigned i = 0; i < s->worker_count; i++)
+			sp_worker_close(s->workers[i]);
+		if (s->worker_count == 0) { /* nobody is left to end */
+			s->worker_count = 1;
+			on_worker_ended(s);
+			s->worker_count = 0;
+		}
+	} else {
+		sp_log(SP_LOG_NOTICE, SP_EV_READY, "ready", SP_KV_STR("version", PACKAGE_VERSION),
+		       SP_KV_INT("workers", s->worker_count), SP_KV_INT("pid", getpid()));
+	}
+	sp_loop_run(s->loop);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		sp_worker_free(&s->workers[i]);
+	sp_loop_run(s->loop); /* the signal handles' closing */
+	sp_loop_free(&s->loop);
+	return code;
+}
+
+int sp_server_run(const char *file, enum sp_conf_kind kind)
+{
+	struct server s = { 0 };
+	struct sp_report r = { 0 };
+	int code = SP_EXIT_CONFIG;
+
+	raise_descriptors();
+	if (load(&s, file, kind, &r) == 0)
+		code = run(&s, &r);
+	if (r.count)
+		fprintf(stderr, "%s\n", r.text);
+	else if (code == SP_EXIT_OK)
+		sp_log(SP_LOG_NOTICE, SP_EV_STOP, "stopped");
+	sp_auth_close(&s.auth);
+	sp_conf_unref(&s.conf);
+	sp_report_deinit(&r);
+	free(s.addresses);
+	free(s.workers);
+	return code;
+}
+
+/* ---- main() --------------------------------------------------------------------- */
+
+static void usage(FILE *f, const char *program, const char *default_conf)
+{
+	fprintf(f,
+		"usage: %s [-c FILE] [-t]\n"
+		"  -c, --config FILE  the configuration file (default: %s)\n"
+		"  -t, --test         check the file, print each listener's operational mode and the memory bound, exit\n"
+		"      --version      print the version\n"
+		"      --help         print this\n"
+		"SIGTERM and SIGINT drain and stop; a second one stops at once.\n"
+		"Exit status: 0 stopped or checked, 1 could not run, 2 bad usage or configuration.\n",
+		program, default_conf);
+}
+
+int sp_server_main(int argc, char **argv, enum sp_conf_kind kind, const char *default_conf)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
+						 { "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	const char *program = kind == SP_CONF_CONNECTOR ? "sallyport-connector" : "sallyport";
+	const char *file = default_conf;
+	bool test = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			file = optarg;
+			break;
+		case 't':
+			test = true;
+			break;
+		case 'V':
+			printf("%s %s\n", program, PACKAGE_VERSION);
+			return SP_EXIT_OK;
+		case 'h':
+			usage(stdout, program, default_conf);
+			return SP_EXIT_OK;
+		default:
+			usage(stderr, program, default_conf);
+			return SP_EXIT_CONFIG;
+		}
+	}
+	if (optind < argc) {
+		usage(stderr, program, default_conf);
+		return SP_EXIT_CONFIG;
+	}
+	return test ? sp_server_test(file, kind, stdout) : sp_server_run(file, kind);
+}
