@@ -2,3 +2,4 @@
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 TESTS += tests/lint
 EXTRA_DIST += tests/lint
+EXTRA_DIST += tests/demo/demo
