@@ -3,3 +3,4 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 TESTS += tests/lint
 EXTRA_DIST += tests/lint
 EXTRA_DIST += tests/demo/demo
+EXTRA_DIST += tests/bench/run tests/bench/sallyport.sh
