@@ -16,7 +16,7 @@
 struct sp_loop;
 
 struct sp_timer { /* zero-initialise; embedded in its owner */
-	uint64_t due_mono_ms;
+	uint64_t due_mono_ms, seq;
 	unsigned slot; /* 1-based place in the heap; 0 = not running */
 	void (*fn)(struct sp_timer *t);
 };

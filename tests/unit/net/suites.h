@@ -1,0 +1,8 @@
+#ifndef SP_TESTS_UNIT_NET_SUITES_H
+#define SP_TESTS_UNIT_NET_SUITES_H
+
+#include "../run.h"
+
+Suite *sp_suite_loop(void);
+
+#endif
