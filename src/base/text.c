@@ -135,3 +135,17 @@ size_t sp_utf8_length(struct sp_slice s)
 		return 0;
 	return n;
 }
+
+bool sp_utf8_is_printable(struct sp_slice s)
+{
+	while (s.n > 0) {
+		size_t n = sp_utf8_length(s);
+		bool c1 = n == 2 && s.p[0] == 0xc2 && s.p[1] < 0xa0;
+
+		if (n == 0 || s.p[0] < 0x20 || s.p[0] == 0x7f || c1)
+			return false;
+		s.p += n;
+		s.n -= n;
+	}
+	return true;
+}

@@ -16,5 +16,7 @@ int sp_base64url_decode(struct sp_slice s, uint8_t *dst, size_t size, size_t *n_
 int sp_base64_encode(struct sp_slice s, char *dst, size_t size);
 /* Length of the well-formed UTF-8 sequence at the start of s (RFC 3629: shortest form, no surrogates): 1..4, or 0. */
 size_t sp_utf8_length(struct sp_slice s);
+/* Well-formed UTF-8 without control characters (U+0000..1F, U+007F..9F)? Empty is. */
+bool sp_utf8_is_printable(struct sp_slice s);
 
 #endif

@@ -14,10 +14,11 @@ struct sp_authority {
 	bool ipv6;		 /* host is an IPv6 address */
 };
 
-/* "host:port"; the port is required unless default_port != 0. Hosts are visible ASCII without "/?#@\\[]:<>" and
- * spaces, or a bracketed, valid IPv6 address without zone. 0 or SP_EINVAL. */
+/* "host:port"; the port is required unless default_port != 0. A host is a reg-name without percent-encoding (letters,
+ * digits, "-._~!$&'()*+,;="), or a bracketed, valid IPv6 address without zone, which comes out in its one spelling of
+ * RFC 5952. 0 or SP_EINVAL. */
 int sp_authority_parse(struct sp_slice text, uint16_t default_port, struct sp_authority *out);
-/* From separate parts, as SOCKS5 gives them (domain without brackets). 0 or SP_EINVAL. */
+/* From separate parts, as SOCKS5 gives them (without brackets; an IPv6 address in text is one). 0 or SP_EINVAL. */
 int sp_authority_make(struct sp_slice host, uint16_t port, struct sp_authority *out);
 int sp_authority_make_ipv6(const uint8_t address[16], uint16_t port, struct sp_authority *out);
 /* dst[SP_AUTHORITY_SIZE]; returns dst. */

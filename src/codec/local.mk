@@ -1,11 +1,22 @@
 noinst_LTLIBRARIES += libsp_codec.la
-libsp_codec_la_SOURCES =
+libsp_codec_la_SOURCES = \
+  src/codec/authority.c src/codec/authority.h \
+  src/codec/credentials.c \
+  src/codec/fields.c src/codec/fields.h \
+  src/codec/http1.c src/codec/http1.h \
+  src/codec/outcome.c src/codec/outcome.h src/codec/proxy_status.c \
+  src/codec/socks5.c src/codec/socks5.h \
+  src/codec/upgrade.c src/codec/upgrade.h
 SP_CODEC_LIBS = libsp_codec.la $(SP_BASE_LIBS)
 
 if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/codec/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_codec
 TESTS += tests/unit/test_codec
-tests_unit_test_codec_SOURCES = tests/unit/codec/main.c tests/unit/run.h
+tests_unit_test_codec_SOURCES = tests/unit/run.h \
+  tests/unit/codec/main.c tests/unit/codec/suites.h tests/unit/codec/http1_cases.h \
+  tests/unit/codec/test_authority.c tests/unit/codec/test_credentials.c tests/unit/codec/test_fields.c \
+  tests/unit/codec/test_http1.c tests/unit/codec/test_outcome.c tests/unit/codec/test_socks5.c \
+  tests/unit/codec/test_upgrade.c
 tests_unit_test_codec_LDADD = $(SP_CODEC_LIBS) $(CHECK_LIBS)
 endif

@@ -20,7 +20,8 @@ long sp_socks_userpass_parse(struct sp_slice in, struct sp_socks_userpass *out);
 /* max_token: bytes; a longer one is SP_ETOOBIG as soon as its length is read. The location must be canonical base64
  * of printable UTF-8 without control characters. */
 long sp_socks_token_parse(struct sp_slice in, size_t max_token, struct sp_socks_token *out);
-/* A host that is no valid name is SP_EINVAL-like: consumed > 0 with out->target.host "" and port kept. */
+/* A target that is no valid name or has port 0: consumed > 0, out->target.host "" and the port kept. After an unknown
+ * ATYP nothing can be read: consumed 4 with address_known false. */
 long sp_socks_request_parse(struct sp_slice in, struct sp_socks_request *out);
 
 #define SP_SOCKS_REPLY_SIZE 10

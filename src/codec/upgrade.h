@@ -28,7 +28,7 @@ int sp_upgrade_request_write(struct sp_buf *b, const char *host, const struct sp
 int sp_upgrade_request_read(const struct sp_http_request *r, struct sp_upgrade *out, const char **why_out);
 /* "HTTP/1.1 101 Switching Protocols" with the fields. */
 int sp_upgrade_accept_write(struct sp_buf *b);
-/* The connector reads the gateway's answer: consumed bytes with *status_out (101 only if the fields are right,
+/* The connector reads the gateway's answer, past interim ones (1xx): consumed bytes with *status_out (101 only if the fields are right,
  * else SP_EPROTO), *retry_after_s_out (0 = none) and the slice of a Proxy-Status field. 0 for "more". */
 long sp_upgrade_answer_parse(struct sp_slice in, unsigned *status_out, unsigned *retry_after_s_out, struct sp_slice *proxy_status_out);
 

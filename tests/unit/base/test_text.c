@@ -85,6 +85,14 @@ START_TEST(utf8)
 	for (i = 0; i < SP_COUNT_OF(t); i++)
 		ck_assert_msg(sp_utf8_length(sp_slice_str(t[i].s)) == t[i].n, "row %zu", i);
 	ck_assert_uint_eq(sp_utf8_length(SP_SLICE("\0")), 1);
+	ck_assert(sp_utf8_is_printable(SP_SLICE("a \xc3\xa4\xc2\xa0\xf0\x9f\x9a\xaa")));
+	ck_assert(sp_utf8_is_printable(SP_SLICE_NONE));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("a\0")));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("a\n")));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("\x7f")));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("\xc2\x80")));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("\xc2\x9f")));
+	ck_assert(!sp_utf8_is_printable(SP_SLICE("a\xc3")));
 }
 END_TEST
 

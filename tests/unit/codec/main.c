@@ -1,6 +1,8 @@
-#include "../run.h"
+#include "suites.h"
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_authority, sp_suite_credentials, sp_suite_fields,
+						     sp_suite_http1, sp_suite_outcome, sp_suite_socks5,
+						     sp_suite_upgrade, NULL });
 }
