@@ -12,7 +12,7 @@ struct sp_worker {
 	struct sp_worker_options opt;
 	enum state state; /* the worker's thread only */
 	uv_thread_t thread;
-	uv_sem_t started;
+	uv_sem_t started, released; /* released: the main thread will post to the loop no more */
 	int start_err;
 	struct sp_report report; /* of a failed start; read by the main thread after `started` */
 	struct sp_loop *loop;
@@ -216,6 +216,8 @@ static void thread_main(void *arg)
 	sp_must(w->state == ENDED);
 	free(w->fronts);
 	sp_must(sp_loop_post(w->opt.main_loop, post_ended, w) == 0);
+	uv_sem_wait(&w->released);
+	sp_loop_free(&w->loop);
 }
 
 int sp_worker_start(const struct sp_worker_options *opt, struct sp_worker **out, struct sp_report *r)
@@ -224,7 +226,7 @@ int sp_worker_start(const struct sp_worker_options *opt, struct sp_worker **out,
 	int err;
 
 	w->opt = *opt;
-	sp_must(uv_sem_init(&w->started, 0) == 0);
+	sp_must(uv_sem_init(&w->started, 0) == 0 && uv_sem_init(&w->released, 0) == 0);
 	sp_must(uv_thread_create(&w->thread, thread_main, w) == 0);
 	uv_sem_wait(&w->started);
 	uv_sem_destroy(&w->started);
@@ -234,6 +236,7 @@ int sp_worker_start(const struct sp_worker_options *opt, struct sp_worker **out,
 		return 0;
 	}
 	sp_must(uv_thread_join(&w->thread) == 0);
+	uv_sem_destroy(&w->released);
 	sp_report_add(r, NULL, "%s", w->report.count ? w->report.text : "a worker could not start");
 	sp_report_deinit(&w->report);
 	free(w);
@@ -267,8 +270,9 @@ void sp_worker_free(struct sp_worker **wp)
 	struct sp_worker *w = *wp;
 
 	*wp = NULL;
+	uv_sem_post(&w->released);
 	sp_must(uv_thread_join(&w->thread) == 0);
-	sp_loop_free(&w->loop);
+	uv_sem_destroy(&w->released);
 	sp_report_deinit(&w->report);
 	free(w);
 }
