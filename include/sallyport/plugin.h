@@ -36,16 +36,19 @@ enum { SP_FAIL, SP_DENY, SP_DECLINE, SP_ALLOW };        /* a zeroed answer fails
 enum { SP_END_ANSWERED, SP_END_CLIENT_GONE, SP_END_TIMEOUT, SP_END_SHUTDOWN };
 enum { SP_WHY_UNSPECIFIED, SP_WHY_NO_CREDENTIAL, SP_WHY_BAD_CREDENTIAL, SP_WHY_EXPIRED,
        SP_WHY_FORBIDDEN, SP_WHY_TENANT_UNKNOWN, SP_WHY_TARGET_FORBIDDEN, SP_WHY_QUOTA,
-       SP_WHY_UNAVAILABLE };
+       SP_WHY_UNAVAILABLE,
+       SP_WHY_TENANT_CONFLICT };          /* the caller belongs to another tenant than it must */
 
 typedef struct sp_request {               /* host to plugin; valid until finish() */
-    uint32_t size, stage, cred;
+    uint32_t size;
+    uint32_t stage;                       /* SP_STAGE_AUTHN; with SP_STAGE_CONNECT when the target is known */
+    uint32_t cred;
     uint32_t budget_ms;                   /* answers after this many ms are ignored */
     uint64_t conn_id;                     /* the id in the core's log lines */
     sp_str client_addr, listener;
     sp_str user, secret;                  /* secret: password or bearer token; never log it */
     sp_str location;                      /* tenant site selector sent by the client, if any */
-    sp_str target_host;                   /* SP_STAGE_CONNECT only */
+    sp_str target_host;                   /* with SP_STAGE_CONNECT only */
     uint32_t target_port, reserved;
     sp_str tenant, principal, claims;     /* what earlier plugins in the chain established */
     /* The peer's TLS client certificate, verified against the listener's client CA; absent without one. */
@@ -70,13 +73,15 @@ typedef struct sp_host {
     uint32_t size, minor;
     void (*answer)(sp_ticket t, const sp_answer *a); /* first wins; inside request() is fine */
     void (*log)(int level, sp_ticket t, const char *fmt, ...);
+    /* Absent (SP_HAS) where the host cannot fetch. */
     sp_fetch *(*fetch)(sp_worker *w, const char *https_url, uint32_t max_bytes,
                        uint32_t timeout_ms, sp_fetch_cb *cb, void *arg);
     void (*fetch_cancel)(sp_fetch *f);               /* cb will not run */
 } sp_host;
 
-typedef struct sp_plugin {                /* static const in the plugin */
-    uint32_t magic, size, minor, stages;
+typedef struct sp_plugin {                /* static const in the plugin; check and request must be there */
+    uint32_t magic, size, minor;
+    uint32_t stages;                      /* SP_STAGE_AUTHN must be among them */
     const char *name, *version;
     int (*check)(const char *json, uint32_t *traits, sp_error *err); /* pure: serves `sallyport -t`; 0 or -1 */
     int (*open)(const sp_host *h, const char *json, void *prev, void **inst, sp_error *err);
