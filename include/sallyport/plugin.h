@@ -69,8 +69,9 @@ typedef struct sp_answer {                /* plugin to host; copied before answe
 } sp_answer;
 
 typedef void sp_fetch_cb(void *arg, int status, sp_str body, int64_t fresh_until);
-typedef struct sp_host {
+typedef struct sp_host {                  /* valid until close() */
     uint32_t size, minor;
+    const char *config_dir;               /* relative paths in settings start here */
     void (*answer)(sp_ticket t, const sp_answer *a); /* first wins; inside request() is fine */
     void (*log)(int level, sp_ticket t, const char *fmt, ...);
     /* Absent (SP_HAS) where the host cannot fetch. */

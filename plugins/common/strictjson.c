@@ -85,7 +85,7 @@ static bool escape(struct scan *s)
 
 		if (!is_digit && !(l >= 'a' && l <= 'f'))
 			return fail(s, "unknown escape in a string");
-		value = value * 16 + (is_digit ? c - '0' : l - 'a' + 10u);
+		value = value * 16 + (unsigned)(is_digit ? c - '0' : l - 'a' + 10);
 	}
 	/* json-c would cut a member's name there, and C strings end there. */
 	return value != 0 || fail(s, "NUL in a string");

@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libsp_auth.la
-libsp_auth_la_SOURCES =
+libsp_auth_la_SOURCES = src/auth/auth.h src/auth/internal.h src/auth/merge.c src/auth/module.c src/auth/open.c src/auth/run.c \
+  src/auth/worker.c
 SP_AUTH_LIBS = libsp_auth.la $(SP_H2_LIBS)
 
 if ENABLE_TESTS

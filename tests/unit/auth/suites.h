@@ -1,0 +1,11 @@
+#ifndef SP_TESTS_AUTH_SUITES_H
+#define SP_TESTS_AUTH_SUITES_H
+
+#include <check.h>
+
+Suite *suite_auth_load(void);
+Suite *suite_auth_chain(void);
+Suite *suite_auth_tickets(void);
+Suite *suite_auth_plugins(void);
+
+#endif
