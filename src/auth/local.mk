@@ -7,6 +7,41 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/auth/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_auth
 TESTS += tests/unit/test_auth
-tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h
+tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h tests/unit/auth/suites.h tests/unit/auth/fixture.h \
+  tests/unit/auth/fixture.c tests/unit/auth/test_chain.c tests/unit/auth/test_load.c tests/unit/auth/test_tickets.c
+tests_unit_test_auth_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
+  -DSP_TEST_MODULE_DIR='"$(abs_top_builddir)/tests/unit/auth/broken/.libs"'
 tests_unit_test_auth_LDADD = $(SP_AUTH_LIBS) $(CHECK_LIBS)
+EXTRA_tests_unit_test_auth_DEPENDENCIES = $(SP_TEST_MODULES) $(pkglib_LTLIBRARIES)
+
+# Plugins that misbehave. -rpath makes libtool build shared objects that are not installed.
+SP_TEST_MODULE_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+SP_TEST_MODULES = tests/unit/auth/broken/scripted.la tests/unit/auth/broken/nosymbol.la tests/unit/auth/broken/magic.la \
+  tests/unit/auth/broken/short.la tests/unit/auth/broken/longer.la tests/unit/auth/broken/empty.la \
+  tests/unit/auth/broken/stages.la tests/unit/auth/broken/null.la
+check_LTLIBRARIES = $(SP_TEST_MODULES)
+tests_unit_auth_broken_scripted_la_SOURCES = tests/unit/auth/broken/scripted.c tests/unit/auth/broken/scripted.h
+tests_unit_auth_broken_scripted_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+tests_unit_auth_broken_scripted_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_scripted_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
+tests_unit_auth_broken_nosymbol_la_SOURCES = tests/unit/auth/broken/nosymbol.c
+tests_unit_auth_broken_nosymbol_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_magic_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_magic_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_MAGIC
+tests_unit_auth_broken_magic_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_short_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_short_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_SHORT
+tests_unit_auth_broken_short_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_longer_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_longer_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_LONGER
+tests_unit_auth_broken_longer_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_empty_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_empty_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_EMPTY
+tests_unit_auth_broken_empty_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_stages_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_stages_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_STAGES
+tests_unit_auth_broken_stages_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_null_la_SOURCES = tests/unit/auth/broken/shaped.c
+tests_unit_auth_broken_null_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_NULL
+tests_unit_auth_broken_null_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
 endif

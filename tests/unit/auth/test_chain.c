@@ -250,7 +250,8 @@ END_TEST
 
 START_TEST(identity_copies)
 {
-	struct sp_identity a = { "t", "p", "u", "c", 5 }, b;
+	char t[] = "t", p[] = "p", u[] = "u", c[] = "c";
+	struct sp_identity a = { t, p, u, c, 5 }, b;
 
 	ck_assert_int_eq(sp_identity_copy(&a, &b), 0);
 	ck_assert_str_eq(b.tenant, "t");

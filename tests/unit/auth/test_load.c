@@ -318,7 +318,7 @@ START_TEST(host_services)
 {
 	struct fixture f;
 
-	sp_log_setup(SP_LOG_NOTICE, false);
+	sp_log_setup(SP_LOG_DEBUG, false);
 	sp_log_capture(capture, NULL);
 	fixture_open(&f, ONE("scripted", "{}"));
 	ck_has(captured, "plugin=scripted");
