@@ -16,10 +16,11 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/base/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_base
 TESTS += tests/unit/test_base
-tests_unit_test_base_SOURCES = tests/unit/run.h \
+tests_unit_test_base_SOURCES = tests/unit/run.h tests/unit/fail_malloc.h \
   tests/unit/base/main.c tests/unit/base/suites.h \
   tests/unit/base/test_addr.c tests/unit/base/test_buf.c tests/unit/base/test_error.c \
   tests/unit/base/test_list.c tests/unit/base/test_log.c tests/unit/base/test_secret.c \
   tests/unit/base/test_slice.c tests/unit/base/test_text.c
 tests_unit_test_base_LDADD = $(SP_BASE_LIBS) $(CHECK_LIBS)
+tests_unit_test_base_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
 endif

@@ -262,7 +262,7 @@ static int parse_target(struct sp_http_request *r)
 	return parse_absolute(r, scheme);
 }
 
-/* request-line = method SP request-target SP HTTP-version */
+/* request-line = method SP request-target SP HTTP-version; check_beginning() has read the method */
 static int parse_request_line(struct sp_slice line, struct sp_http_request *r)
 {
 	const uint8_t *end = memchr(line.p, ' ', line.n);
@@ -272,8 +272,6 @@ static int parse_request_line(struct sp_slice line, struct sp_http_request *r)
 	if (!end)
 		return refuse("a request line without a target");
 	r->method = sp_slice_make(line.p, (size_t)(end - line.p));
-	if (!sp_http_is_token(r->method) || r->method.n > METHOD_MAX_BYTES)
-		return refuse("a method that is no token");
 	rest = skip(line, r->method.n + 1);
 	end = memchr(rest.p, ' ', rest.n);
 	if (!end)
@@ -319,7 +317,7 @@ static int check_request(struct sp_http_request *r)
 	return err;
 }
 
-/* May these bytes become a request? Tells TLS and binary protocols apart before a line ends. */
+/* May these bytes become a request? A method stands before the first SP. Tells TLS and others apart before a line ends. */
 static int check_beginning(struct sp_slice in)
 {
 	size_t i;

@@ -13,10 +13,11 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/codec/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_codec
 TESTS += tests/unit/test_codec
-tests_unit_test_codec_SOURCES = tests/unit/run.h \
+tests_unit_test_codec_SOURCES = tests/unit/run.h tests/unit/fail_malloc.h \
   tests/unit/codec/main.c tests/unit/codec/suites.h tests/unit/codec/http1_cases.h \
   tests/unit/codec/test_authority.c tests/unit/codec/test_credentials.c tests/unit/codec/test_fields.c \
   tests/unit/codec/test_http1.c tests/unit/codec/test_outcome.c tests/unit/codec/test_socks5.c \
   tests/unit/codec/test_upgrade.c
 tests_unit_test_codec_LDADD = $(SP_CODEC_LIBS) $(CHECK_LIBS)
+tests_unit_test_codec_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
 endif

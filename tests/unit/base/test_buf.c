@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "../fail_malloc.h"
 
 START_TEST(append_and_consume)
 {
@@ -33,13 +34,16 @@ START_TEST(steady_queue)
 {
 	struct sp_buf b;
 	uint8_t in = 0, expect = 0, chunk[100];
-	int i, k;
+	int i, k, moves = 0;
+	const uint8_t *mem = NULL;
 
 	sp_buf_init(&b);
 	for (i = 0; i < 10000; i++) {
 		for (k = 0; k < 100; k++)
 			chunk[k] = in++;
 		ck_assert_int_eq(sp_buf_append(&b, chunk, 100), 0);
+		moves += b.mem != mem;
+		mem = b.mem;
 		if (i < 5)
 			continue;
 		for (k = 0; k < 100; k++)
@@ -48,6 +52,7 @@ START_TEST(steady_queue)
 	}
 	ck_assert_uint_eq(sp_buf_data(&b).n, 500);
 	ck_assert_uint_le(b.cap, 4096);
+	ck_assert_int_le(moves, 5); /* allocations: while it grows, not while it runs */
 	sp_buf_deinit(&b);
 }
 END_TEST
@@ -85,6 +90,29 @@ START_TEST(too_much)
 }
 END_TEST
 
+START_TEST(without_memory)
+{
+	struct sp_buf b = { 0 };
+	char text[300];
+	int append, print, first, grow; /* Check allocates too: judged afterwards */
+
+	memset(text, 'x', sizeof(text));
+	fail_malloc_after(0);
+	append = sp_buf_append_str(&b, "a");
+	print = sp_buf_printf(&b, "%d", 1);
+	fail_malloc_after(1);
+	first = sp_buf_append_str(&b, "a");
+	grow = sp_buf_append(&b, text, sizeof(text));
+	fail_malloc_after(-1);
+	ck_assert_int_eq(append, SP_ENOMEM);
+	ck_assert_int_eq(print, SP_ENOMEM);
+	ck_assert_int_eq(first, 0);
+	ck_assert_int_eq(grow, SP_ENOMEM);
+	ck_assert_str_eq(sp_buf_str(&b), "a");
+	sp_buf_deinit(&b);
+}
+END_TEST
+
 START_TEST(commit_beyond_room)
 {
 	struct sp_buf b = { 0 };
@@ -110,6 +138,7 @@ Suite *sp_suite_buf(void)
 	tcase_add_test(t, steady_queue);
 	tcase_add_test(t, reserve_and_commit);
 	tcase_add_test(t, too_much);
+	tcase_add_test(t, without_memory);
 	tcase_add_test_raise_signal(t, commit_beyond_room, SIGABRT);
 	tcase_add_test_raise_signal(t, consume_beyond_end, SIGABRT);
 	suite_add_tcase(s, t);

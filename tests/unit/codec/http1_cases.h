@@ -26,6 +26,10 @@ static const struct http1_case http1_requests[] = {
 	/* the cases that were measured with other parsers */
 	A("CONNECT", "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"),
 	R("bare LF line ends", "GET / HTTP/1.1\nHost: a\n\n"),
+	R("one bare LF among CRLFs", "GET / HTTP/1.1\nHost: a\r\n\r\n"),
+	R("bare LF in a value", GET "X: a\nTransfer-Encoding: chunked\r\n\r\n"),
+	R("bare LF before the empty line", GET "X: a\n\r\n"),
+	R("bare LF as the empty line", GET "\n"),
 	R("bare CR in a value", GET "X: a\rTransfer-Encoding: chunked\r\n\r\n"),
 	R("bare CR ends a line (CR CR)", GET "X: b\r\rfoo\r\n\r\n"),
 	R("obs-fold", GET "X: a\r\n b\r\n\r\n"),
@@ -164,6 +168,7 @@ static const struct http1_case http1_responses[] = {
 	A("obs-text in the reason", "HTTP/1.1 200 \xc3\xa4\r\n\r\n"),
 	R("a leading CRLF", "\r\nHTTP/1.1 200 OK\r\n\r\n"),
 	R("bare LF", "HTTP/1.1 200 OK\nX: a\n\n"),
+	R("one bare LF among CRLFs", "HTTP/1.1 200 OK\r\nX: a\n\r\n"),
 	R("bare CR in the reason", "HTTP/1.1 200 O\rK\r\n\r\n"),
 	R("NUL in the reason", "HTTP/1.1 200 O\0K\r\n\r\n"),
 	R("two digits", "HTTP/1.1 20 OK\r\n\r\n"),

@@ -185,6 +185,8 @@ START_TEST(details)
 {
 	ck_assert_int_eq(parse_request(SP_SLICE("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")), SP_EPROTO);
 	ck_assert_str_eq(sp_http_parse_detail(), "more than one Host");
+	ck_assert_int_eq(parse_request(SP_SLICE("GET / HTTP/1.1\r\nHost: a\r\n b: c\r\n\r\n")), SP_EPROTO);
+	ck_assert_str_eq(sp_http_parse_detail(), "a folded line");
 	ck_assert_int_eq(parse_response(SP_SLICE("x")), SP_EPROTO);
 	ck_assert_str_eq(sp_http_parse_detail(), "not HTTP/1.1 or HTTP/1.0");
 }

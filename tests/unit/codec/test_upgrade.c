@@ -4,12 +4,18 @@
 
 #include "base/error.h"
 #include "codec/upgrade.h"
+#include "../fail_malloc.h"
 
 static const struct sp_upgrade full = { .location = "Werk \xc3\xa4",
 					.connector_id = "7c9e6679-7425-40de",
 					.instance = "f00d",
 					.version = "sallyport-connector/0.1.0",
 					.index = 3 };
+
+/* makes the buffer grow in the middle of the request */
+static const char long_token[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+				 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+				 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
 
 static struct sp_http_request req;
 static unsigned status, retry;
@@ -93,6 +99,27 @@ START_TEST(request_refuses_to_write)
 			      "row %zu", i);
 		ck_assert_str_eq(sp_buf_str(&b), "before");
 	}
+	sp_buf_deinit(&b);
+}
+END_TEST
+
+START_TEST(request_without_memory)
+{
+	struct sp_buf b = { 0 };
+	int allocations = 0, err;
+
+	for (;;) {
+		ck_assert_int_eq(sp_buf_append_str(&b, "before"), 0);
+		fail_malloc_after(allocations++);
+		err = sp_upgrade_request_write(&b, "gw", &full, sp_slice_str(long_token));
+		fail_malloc_after(-1);
+		if (!err)
+			break;
+		ck_assert_int_eq(err, SP_ENOMEM);
+		ck_assert_str_eq(sp_buf_str(&b), "before");
+		sp_buf_deinit(&b);
+	}
+	ck_assert_int_gt(allocations, 2);
 	sp_buf_deinit(&b);
 }
 END_TEST
@@ -245,6 +272,7 @@ Suite *sp_suite_upgrade(void)
 	tcase_add_test(t, request_round_trip);
 	tcase_add_test(t, request_without_options);
 	tcase_add_test(t, request_refuses_to_write);
+	tcase_add_test(t, request_without_memory);
 	tcase_add_loop_test(t, request_read, 0, SP_COUNT_OF(reads));
 	tcase_add_test(t, request_read_values);
 	tcase_add_test(t, accepted);
