@@ -1,6 +1,12 @@
 noinst_LTLIBRARIES += libsp_net.la
 libsp_net_la_SOURCES = \
-  src/net/loop.c src/net/loop.h src/net/loop_int.h
+  src/net/dial.c \
+  src/net/listen.c \
+  src/net/loop.c src/net/loop.h src/net/loop_int.h \
+  src/net/pair.c \
+  src/net/rx.c \
+  src/net/stream.h src/net/stream_int.h \
+  src/net/tcp.c src/net/tcp.h src/net/tcp_int.h
 SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 if ENABLE_TESTS
@@ -9,6 +15,7 @@ check_PROGRAMS += tests/unit/test_net
 TESTS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/run.h \
   tests/unit/net/main.c tests/unit/net/suites.h \
-  tests/unit/net/test_loop.c
+  tests/unit/net/ends.c tests/unit/net/ends.h \
+  tests/unit/net/test_loop.c tests/unit/net/test_stream.c
 tests_unit_test_net_LDADD = $(SP_NET_LIBS) $(CHECK_LIBS)
 endif

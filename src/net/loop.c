@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -369,6 +370,7 @@ int sp_loop_new(struct sp_loop **out)
 	uv_unref((uv_handle_t *)&loop->check);
 	uv_unref((uv_handle_t *)&loop->async);
 	loop->thread = pthread_self();
+	signal(SIGPIPE, SIG_IGN); /* libuv writes with write(): the error is what we want */
 	loop->armed_mono_ms = UINT64_MAX;
 	loop->posts_end = &loop->posts;
 	sp_must(pthread_mutex_init(&loop->post_lock, NULL) == 0);

@@ -31,7 +31,7 @@ struct sp_reap { /* zero-initialise */
 	void (*fn)(struct sp_reap *r); /* frees the owner; must not call anything else */
 };
 
-/* A new loop for the calling thread. 0 or SP_ENOMEM / SP_ESYS. */
+/* A new loop for the calling thread. 0 or SP_ENOMEM / SP_ESYS. The process ignores SIGPIPE from here on. */
 int sp_loop_new(struct sp_loop **out);
 /* Everything on it must be closed; runs what is left on its lists. Aborts if handles are open (a leak is our bug). */
 void sp_loop_free(struct sp_loop **loop);

@@ -13,7 +13,8 @@
  *           exactly one slice, HTTP/2 streams one or more.
  *           read_stop() takes effect at once, even inside on_data. read_start() never calls back before it returns.
  *  eof      on_eof once, after all bytes were taken. The other direction stays open (half-close): FIN, close_notify,
- *           END_STREAM.
+ *           END_STREAM. A reader that left bytes is lent them once more at the end, with input_ended set: what it waits for
+ *           will not come.
  *  close    Asynchronous, idempotent, from any state and inside any upcall; afterwards no upcall but on_closed, exactly
  *           once, last, from a later point of the loop, never inside close(). FLUSH: what is queued is still sent (bounded
  *           by SP_STREAM_LINGER_MS), then a clean end; unread input is swallowed. ABORT: queue dropped; RST, RST_STREAM.
@@ -61,6 +62,7 @@ struct sp_stream { /* first member of every implementation */
 	void *arg;
 	struct sp_loop *loop;
 	uint64_t bytes_in, bytes_out; /* payload lent and taken; payload accepted by write */
+	bool input_ended;	      /* the peer has ended its side; bytes that were not taken are the last ones */
 };
 
 /* Hands the stream to another reader: between turns or inside an upcall; untaken bytes go to the new one. */

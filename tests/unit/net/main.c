@@ -2,5 +2,5 @@
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_loop, NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_loop, sp_suite_stream, NULL });
 }

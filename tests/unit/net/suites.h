@@ -4,5 +4,6 @@
 #include "../run.h"
 
 Suite *sp_suite_loop(void);
+Suite *sp_suite_stream(void);
 
 #endif
