@@ -1,6 +1,7 @@
 #include "codec/socks5.h"
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -90,8 +91,7 @@ static int make_target(uint8_t atyp, const uint8_t *p, size_t n, uint16_t port, 
 		return sp_authority_make_ipv6(p, port, out);
 	if (atyp == ATYP_DOMAIN)
 		return sp_authority_make(sp_slice_make(p, n), port, out);
-	if (!inet_ntop(AF_INET, p, ipv4, sizeof(ipv4)))
-		return SP_EINVAL;
+	snprintf(ipv4, sizeof(ipv4), "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
 	return sp_authority_make(sp_slice_str(ipv4), port, out);
 }
 

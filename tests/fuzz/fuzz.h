@@ -42,7 +42,7 @@ static inline long fuzz_parse_exact(long (*parse)(struct sp_slice in), const uin
 static inline void fuzz_check_growth(long (*parse)(struct sp_slice in), struct sp_slice in)
 {
 	long whole = parse(in);
-	size_t n, step = in.n / 64 + 1;
+	size_t n, step = in.n / 24 + 1;
 
 	fuzz_must(whole <= (long)in.n);
 	for (n = in.n % step; n < in.n; n += step) {
