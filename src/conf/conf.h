@@ -76,12 +76,15 @@ struct sp_conf_expose {
 	uint16_t first_port, last_port;	/* virtual ports, inclusive */
 	char internal_host[SP_HOST_SIZE];
 	uint16_t internal_first_port;	/* a range maps 1:1; a single internal port for a range maps all to it */
+	uint16_t internal_last_port;	/* = first unless a range was written */
 	bool internal_same_offset;	/* true: internal port = internal_first_port + (port - first_port) */
 };
 
 struct sp_conf {
 	unsigned refs; /* atomic */
 	char *file;
+	char **includes;		/* names of included files, for sp_conf_at */
+	unsigned include_count;
 	enum sp_conf_kind kind;
 	unsigned workers;		/* 1..64 */
 	char *plugin_dir;
@@ -126,7 +129,8 @@ struct sp_conf {
 };
 
 /* Reads, checks and completes with defaults. 0 with *out (one reference), or SP_EINVAL with at least one line in r.
- * Main thread (any single thread). Paths stay as written, relative ones are relative to the file's folder. */
+ * Any one thread at a time. Settings of files become absolute paths: relative ones are relative to the file's folder,
+ * in a plugin's group too (members named "file" or ..._file). @include is relative to that folder, whoever includes. */
 int sp_conf_load(const char *file, enum sp_conf_kind kind, struct sp_conf **out, struct sp_report *r);
 struct sp_conf *sp_conf_ref(struct sp_conf *c);
 void sp_conf_unref(struct sp_conf **c);
@@ -136,7 +140,8 @@ int sp_conf_duration(const char *text, uint64_t *ms_out);
 int sp_conf_size(const char *text, uint64_t *bytes_out);
 
 /* A secret file's content without trailing line ends, as a heap string to be freed with sp_secret_free(). Refused (SP_EDENIED)
- * when others than owner and group may access it; SP_ETOOBIG above max bytes. */
+ * when others than owner and group may access it; SP_ETOOBIG above max bytes; SP_EINVAL when it is empty, holds a NUL byte or
+ * is no regular file; SP_ESYS. */
 int sp_conf_read_secret(const char *file, size_t max, char **out, struct sp_cause *cause);
 /* The line of a plugin's setting: the longest pointer in its lines that is a prefix of `pointer`, else the plugin's own. */
 const struct sp_conf_at *sp_conf_plugin_at(const struct sp_conf_plugin *p, const char *pointer);

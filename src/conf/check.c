@@ -1,0 +1,141 @@
+#include "conf/check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codec/http1.h"
+#include "conf/load.h"
+
+static void pair(struct sp_load *ld, const struct sp_conf_at *at, const char *path, const char *cert, const char *key)
+{
+	if (!cert != !key)
+		sp_report_add(ld->report, at, "%s: cert_file and key_file go together, \"%s\" is missing", path,
+			      cert ? "key_file" : "cert_file");
+}
+
+void sp_check_limits(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf *c = base;
+
+	if (c->limits.connection_window_bytes < c->limits.stream_window_bytes)
+		sp_report_add(ld->report, at, "%s: connection_window is smaller than stream_window", path);
+}
+
+void sp_check_listener(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf_listener *l = base;
+
+	if (l->protocol != SP_PROTOCOL_TUNNEL)
+		return;
+	if (l->chain == SP_CHAIN_ABSENT && l->connectors == SP_CHAIN_ABSENT)
+		sp_report_add(ld->report, at, "%s: nobody may use it: name a chain in \"auth\" (for proxies), in \"connectors\", or both",
+			      path);
+	if (l->speaks_for_any && l->chain == SP_CHAIN_ABSENT)
+		sp_report_add(ld->report, at, "%s: \"speaks_for_any\" is about proxies, but no chain in \"auth\" admits them", path);
+}
+
+void sp_check_upstream(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf_upstream *u = &((const struct sp_conf *)base)->upstream;
+
+	pair(ld, at, path, u->cert_file, u->key_file);
+}
+
+void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	struct sp_conf_connector *c = &((struct sp_conf *)base)->connector;
+
+	if (c->url_count == 0)
+		sp_report_add(ld->report, at, "%s: \"url\" (or \"urls\") is missing", path);
+	pair(ld, at, path, c->cert_file, c->key_file);
+	if (!c->cert_file && !c->key_file && !c->token_file)
+		sp_report_add(ld->report, at, "%s: nothing says who the connector is: set cert_file and key_file, or token", path);
+	if (c->id[0] == '\0' && gethostname(c->id, sizeof(c->id) - 1) < 0)
+		c->id[0] = '\0'; /* too long a name: it is the operator's to choose a short one */
+	if (!sp_http_is_token(sp_slice_str(c->id)))
+		sp_report_add(ld->report, at, "%s.id = \"%s\": must be letters, digits, \"-\", \".\" or \"_\" (it is the host name if absent)",
+			      path, c->id);
+}
+
+void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	struct sp_conf_expose *e = base;
+	unsigned ports = e->last_port - e->first_port, inside = e->internal_last_port - e->internal_first_port;
+
+	e->internal_same_offset = inside > 0;
+	if (inside > 0 && inside != ports)
+		sp_report_add(ld->report, at, "%s: \"virtual\" has %u ports, \"internal\" has %u: write as many, or one internal port",
+			      path, ports + 1, inside + 1);
+}
+
+/* ---- the whole file ---------------------------------------------------------- */
+
+static bool same_address(const struct sp_addr *a, const struct sp_addr *b)
+{
+	if (a->sa.sa_family == AF_UNIX && b->sa.sa_family == AF_UNIX)
+		return strcmp(a->un.sun_path, b->un.sun_path) == 0;
+	/* Port 0 is a free one, another for each. */
+	return a->len > 0 && a->len == b->len && sp_addr_port(a) != 0 && memcmp(&a->ss, &b->ss, a->len) == 0;
+}
+
+/* Two listeners would share the address (SO_REUSEPORT), and the kernel would choose whose chain a client meets. */
+static void check_addresses(struct sp_load *ld)
+{
+	const struct sp_conf *c = ld->conf;
+
+	for (unsigned i = 0; i < c->listener_count; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			if (!same_address(&c->listeners[i].address, &c->listeners[j].address))
+				continue;
+			sp_report_add(ld->report, &c->listeners[i].at, "listeners[%u]: the address %s is that of listeners[%u], %s:%u", i,
+				      c->listeners[i].address_text, j, c->listeners[j].at.file, c->listeners[j].at.line);
+			break;
+		}
+	}
+}
+
+static void check_gateway_role(struct sp_load *ld)
+{
+	const struct sp_conf *c = ld->conf;
+
+	if (ld->report->count > ld->report_before || c->upstream.kind == SP_UPSTREAM_CONNECTORS)
+		return;
+	for (unsigned i = 0; i < c->listener_count; i++) {
+		if (c->listeners[i].protocol != SP_PROTOCOL_TUNNEL)
+			return;
+	}
+	sp_report_add(ld->report, &c->upstream.at, "upstream: all listeners are of protocol \"tunnel\": a gateway, which hands exchanges to "
+		      "connectors only; write kind = \"connectors\"");
+}
+
+static void check_overlaps(struct sp_load *ld)
+{
+	const struct sp_conf *c = ld->conf;
+
+	for (unsigned i = 0; i < c->expose_count; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			const struct sp_conf_expose *a = &c->exposes[i], *b = &c->exposes[j];
+
+			if (a->virtual_host[0] == '\0' || strcmp(a->virtual_host, b->virtual_host) != 0 ||
+			    a->first_port > b->last_port || b->first_port > a->last_port)
+				continue;
+			sp_report_add(ld->report, &a->at, "expose[%u]: ports of \"%s\" are in expose[%u] already, %s:%u", i,
+				      a->virtual_host, j, b->at.file, b->at.line);
+			break;
+		}
+	}
+}
+
+void sp_check_file(struct sp_load *ld)
+{
+	switch (ld->conf->kind) {
+	case SP_CONF_PROXY:
+		check_addresses(ld);
+		check_gateway_role(ld);
+		break;
+	case SP_CONF_CONNECTOR:
+		check_overlaps(ld);
+		break;
+	}
+}

@@ -1,0 +1,109 @@
+/* The snapshot: loading as a whole, references, release. */
+#include "conf/conf.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/must.h"
+#include "conf/check.h"
+#include "conf/load.h"
+
+int sp_conf_load(const char *file, enum sp_conf_kind kind, struct sp_conf **out, struct sp_report *r)
+{
+	struct sp_load ld = { .conf = SP_NEW(struct sp_conf), .report = r, .report_before = r->count };
+	config_t tree;
+
+	ld.conf->refs = 1;
+	ld.conf->file = sp_strdup(file);
+	ld.conf->kind = kind;
+	config_init(&tree);
+	if (sp_source_read(&ld, &tree) == 0) {
+		sp_walk_group(&ld, sp_conf_keys, config_root_setting(&tree), "", ld.conf);
+		sp_check_file(&ld);
+	}
+	config_destroy(&tree);
+	free(ld.folder);
+	if (r->count > ld.report_before) {
+		sp_conf_unref(&ld.conf);
+		return SP_EINVAL;
+	}
+	*out = ld.conf;
+	return 0;
+}
+
+struct sp_conf *sp_conf_ref(struct sp_conf *c)
+{
+	sp_must(__atomic_fetch_add(&c->refs, 1, __ATOMIC_RELAXED) > 0);
+	return c;
+}
+
+static void free_strings(char **list)
+{
+	for (char **s = list; s && *s; s++)
+		free(*s);
+	free(list);
+}
+
+static void free_chain(struct sp_conf_chain *chain)
+{
+	for (unsigned i = 0; i < chain->plugin_count; i++) {
+		struct sp_conf_plugin *p = &chain->plugins[i];
+
+		free(p->name);
+		free(p->json);
+		for (unsigned j = 0; j < p->line_count; j++)
+			free(p->lines[j].pointer);
+		free(p->lines);
+	}
+	free(chain->plugins);
+	free(chain->name);
+}
+
+static void free_listener(struct sp_conf_listener *l)
+{
+	free(l->address_text);
+	free(l->location);
+	free(l->cert_file);
+	free(l->key_file);
+	free(l->client_ca_file);
+	free_strings(l->speaks_for_any);
+}
+
+static void free_ends(struct sp_conf_upstream *u, struct sp_conf_connector *c)
+{
+	free(u->ca_file);
+	free(u->cert_file);
+	free(u->key_file);
+	free(u->token_file);
+	free(c->urls);
+	free(c->ca_file);
+	free(c->cert_file);
+	free(c->key_file);
+	free(c->token_file);
+}
+
+void sp_conf_unref(struct sp_conf **c)
+{
+	struct sp_conf *old = *c;
+
+	*c = NULL;
+	if (!old)
+		return;
+	sp_must(old->refs > 0);
+	if (__atomic_sub_fetch(&old->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	for (unsigned i = 0; i < old->chain_count; i++)
+		free_chain(&old->chains[i]);
+	for (unsigned i = 0; i < old->listener_count; i++)
+		free_listener(&old->listeners[i]);
+	for (unsigned i = 0; i < old->include_count; i++)
+		free(old->includes[i]);
+	free_ends(&old->upstream, &old->connector);
+	free(old->includes);
+	free(old->chains);
+	free(old->listeners);
+	free(old->exposes);
+	free(old->plugin_dir);
+	free(old->file);
+	free(old);
+}

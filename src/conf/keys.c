@@ -1,0 +1,221 @@
+#include "conf/keys.h"
+
+#include "conf/check.h"
+
+#define IN(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+#define CONF(member) IN(sp_conf, member)
+#define LISTENER(member) IN(sp_conf_listener, member)
+#define AT(member) .at_offset = offsetof(struct sp_conf, member), .at_size = sizeof(((struct sp_conf *)0)->member)
+#define COUNT(member, array) \
+	.count_offset = offsetof(struct sp_conf, member), .element_size = sizeof(*((struct sp_conf *)0)->array)
+
+#define BOTH .programs = SP_FOR_BOTH
+#define PROXY .programs = SP_FOR_PROXY
+#define CONNECTOR .programs = SP_FOR_CONNECTOR
+
+#define SECONDS ((uint64_t)1000)
+#define MINUTES (60 * SECONDS)
+#define HOURS (60 * MINUTES)
+#define DAYS (24 * HOURS)
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define LOCATION_MAX (sizeof(((struct sp_conf_connector *)0)->location) - 1)
+
+#define SECRET_HINT "a secret is never a value: write { file = \"/path/of/the/file\"; }"
+
+#define END { .name = NULL }
+
+static const char *const levels[] = { "error", "warn", "notice", "info", "debug", NULL };	 /* enum sp_level */
+static const char *const formats[] = { "text", "json", NULL };				 /* log_json */
+static const char *const protocols[] = { "socks5", "http", "forward", "tunnel", NULL }; /* enum sp_protocol */
+static const char *const upstreams[] = { "direct", "gateway", "connectors", NULL };	 /* enum sp_upstream */
+static const char *const exposed[] = { "tcp", NULL };
+
+enum {
+	CLIENTS = 1 << SP_PROTOCOL_SOCKS5 | 1 << SP_PROTOCOL_HTTP | 1 << SP_PROTOCOL_FORWARD,
+	FORWARD = 1 << SP_PROTOCOL_FORWARD,
+	TUNNEL = 1 << SP_PROTOCOL_TUNNEL,
+	GATEWAY = 1 << SP_UPSTREAM_GATEWAY,
+};
+
+static const struct sp_conf_key log_keys[] = {
+	{ "level", SP_KEY_WORD, BOTH, .words = levels, .value = "info", CONF(log_level),
+	  .text = "The least urgent lines that are written." },
+	{ "format", SP_KEY_WORD, BOTH, .words = formats, .value = "text", CONF(log_json),
+	  .text = "key=value, or one JSON object a line." },
+	END
+};
+
+static const struct sp_conf_key timeout_keys[] = {
+	{ "handshake", SP_KEY_DURATION, BOTH, .min = 1, .max = 10 * MINUTES, .value = "10s", CONF(timeouts.handshake_ms),
+	  .text = "A SOCKS5 dialogue, an HTTP head, TLS with the upgrade after it." },
+	{ "auth", SP_KEY_DURATION, PROXY, .min = 1, .max = 10 * MINUTES, .value = "5s", CONF(timeouts.auth_ms),
+	  .text = "A whole chain of plugins." },
+	{ "open", SP_KEY_DURATION, BOTH, .min = 1, .max = 10 * MINUTES, .value = "15s", CONF(timeouts.open_ms),
+	  .text = "From a known caller to a connected target, everything included." },
+	{ "dial", SP_KEY_DURATION, BOTH, .min = 1, .max = 10 * MINUTES, .value = "10s", CONF(timeouts.dial_ms),
+	  .text = "A TCP connection to a target or a gateway." },
+	{ "half_closed", SP_KEY_DURATION, BOTH, .min = 1, .max = 7 * DAYS, .value = "5m", CONF(timeouts.half_closed_ms),
+	  .text = "One direction has ended and the other is silent." },
+	{ "idle", SP_KEY_DURATION, BOTH, .min = 0, .max = 30 * DAYS, .value = "0", CONF(timeouts.idle_ms),
+	  .text = "Both directions are silent; \"0\" is for ever." },
+	{ "drain", SP_KEY_DURATION, BOTH, .min = 0, .max = 24 * HOURS, .value = "30s", CONF(timeouts.drain_ms),
+	  .text = "What is open after SIGTERM may go on for so long." },
+	END
+};
+
+static const struct sp_conf_key limit_keys[] = {
+	{ "exchanges", SP_KEY_INT, BOTH, .min = 1, .max = 1000000, .value = "10000", CONF(limits.exchanges),
+	  .text = "Exchanges open at once, per worker." },
+	{ "clients", SP_KEY_INT, PROXY, .min = 1, .max = 1000000, .value = "20000", CONF(limits.clients),
+	  .text = "Accepted connections open at once, per worker." },
+	{ "token", SP_KEY_SIZE, PROXY, .min = 256, .max = 256 * KIB, .value = "16KiB", CONF(limits.token_bytes),
+	  .text = "The longest credential." },
+	{ "head", SP_KEY_SIZE, PROXY, .min = KIB, .max = 256 * KIB, .value = "16KiB", CONF(limits.head_bytes),
+	  .text = "The longest HTTP head." },
+	{ "stream_window", SP_KEY_SIZE, BOTH, .min = 64 * KIB, .max = 16 * MIB, .value = "1MiB",
+	  CONF(limits.stream_window_bytes), .text = "HTTP/2 receive window of a stream: what a stuck reader may cost." },
+	{ "connection_window", SP_KEY_SIZE, BOTH, .min = 64 * KIB, .max = 1024 * MIB, .value = "64MiB",
+	  CONF(limits.connection_window_bytes), .text = "HTTP/2 receive window of a tunnel; not below stream_window." },
+	{ "streams_per_tunnel", SP_KEY_INT, BOTH, .min = 1, .max = 1000000, .value = "10000",
+	  CONF(limits.streams_per_tunnel), .text = "Streams that a peer may have open on one tunnel." },
+	END
+};
+
+static const struct sp_conf_key tunnel_keys[] = {
+	{ "ping_after", SP_KEY_DURATION, BOTH, .min = 1, .max = HOURS, .value = "20s", CONF(tunnels.ping_after_ms),
+	  .text = "Silence after which a tunnel is probed." },
+	{ "ping_timeout", SP_KEY_DURATION, BOTH, .min = 1, .max = HOURS, .value = "10s", CONF(tunnels.ping_timeout_ms),
+	  .text = "A probed tunnel that stays silent for so long is dead." },
+	{ "wait", SP_KEY_DURATION, PROXY, .min = 1, .max = 10 * MINUTES, .value = "3s", CONF(tunnels.wait_ms),
+	  .text = "An exchange waits so long for a tunnel." },
+	{ "idle", SP_KEY_DURATION, PROXY, .min = 1, .max = 7 * DAYS, .value = "5m", CONF(tunnels.idle_ms),
+	  .text = "A dialled tunnel without streams is closed after this." },
+	{ "backoff_max", SP_KEY_DURATION, BOTH, .min = 1, .max = HOURS, .value = "30s", CONF(tunnels.backoff_max_ms),
+	  .text = "The longest pause between attempts to dial." },
+	{ "max_per_pool", SP_KEY_INT, PROXY, .min = 1, .max = 256, .value = "4", CONF(tunnels.max_per_pool),
+	  .text = "Dialled tunnels per tenant and location." },
+	{ "streams_mark", SP_KEY_INT, PROXY, .min = 1, .max = 1000000, .value = "64", CONF(tunnels.streams_mark),
+	  .text = "With so many streams on the least loaded tunnel another one is dialled." },
+	{ "waiting", SP_KEY_INT, PROXY, .min = 1, .max = 1000000, .value = "256", CONF(tunnels.waiting),
+	  .text = "Exchanges that may wait for a tunnel, per pool." },
+	END
+};
+
+static const struct sp_conf_key tls_keys[] = {
+	{ "cert_file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, LISTENER(cert_file),
+	  .text = "Certificate chain, PEM." },
+	{ "key_file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, LISTENER(key_file),
+	  .text = "Private key, PEM." },
+	{ "client_ca_file", SP_KEY_FILE, PROXY, LISTENER(client_ca_file),
+	  .text = "Who signs client certificates, PEM; absent: clients are not asked for one." },
+	END
+};
+
+static const struct sp_conf_key listener_keys[] = {
+	{ "protocol", SP_KEY_WORD, PROXY, .selector = true, .required = SP_ALWAYS, .words = protocols, LISTENER(protocol),
+	  .text = "What clients speak: SOCKS5, HTTP, anything (a local port bound to one target), or our tunnel." },
+	{ "address", SP_KEY_ADDRESS, PROXY, .required = SP_ALWAYS,
+	  .text = "\"127.0.0.1:20003\", \"[::1]:20003\" or \"unix:/run/sallyport/http.sock\"; port 0 is any free one." },
+	{ "auth", SP_KEY_CHAIN, PROXY, .required = CLIENTS, LISTENER(chain),
+	  .text = "The chain that says who may use it; tunnel: the chain for proxies, absent: none may." },
+	{ "trusted_network", SP_KEY_BOOL, PROXY, .value = "false", LISTENER(trusted_network),
+	  .text = "true: a chain that verifies nobody may be reachable from the network." },
+	{ "target", SP_KEY_TARGET, PROXY, .only = FORWARD, .required = FORWARD, LISTENER(target),
+	  .text = "\"host:port\" that every connection goes to." },
+	{ "location", SP_KEY_STRING, PROXY, .only = FORWARD, .max = LOCATION_MAX, LISTENER(location),
+	  .text = "The location id of the connector; absent: the one without." },
+	{ "connectors", SP_KEY_CHAIN, PROXY, .only = TUNNEL, LISTENER(connectors),
+	  .text = "The chain that admits connectors; absent: none may dial in." },
+	{ "tls", SP_KEY_GROUP, PROXY, .only = TUNNEL, .required = TUNNEL, .members = tls_keys,
+	  .text = "How the listener proves itself." },
+	{ "speaks_for_any", SP_KEY_STRINGS, PROXY, .only = TUNNEL, .min = 1, LISTENER(speaks_for_any),
+	  .text = "Principals that may name the tenant themselves; nobody else may." },
+	END
+};
+
+static const struct sp_conf_key upstream_token_keys[] = {
+	{ "file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, CONF(upstream.token_file),
+	  .text = "The file that holds it; read again for every new tunnel." },
+	END
+};
+
+static const struct sp_conf_key upstream_keys[] = {
+	{ "kind", SP_KEY_WORD, PROXY, .selector = true, .required = SP_ALWAYS, .words = upstreams, CONF(upstream.kind),
+	  .text = "Targets are reached from here, by tunnels to a gateway, or by the tunnels of connectors that dial in." },
+	{ "url", SP_KEY_URL, PROXY, .only = GATEWAY, .required = GATEWAY, CONF(upstream.url),
+	  .text = "\"https://host\" or \"https://host:port\" of the gateway." },
+	{ "ca_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.ca_file),
+	  .text = "Who signs the gateway's certificate, PEM; absent: the system's store." },
+	{ "cert_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.cert_file),
+	  .text = "Client certificate chain, PEM." },
+	{ "key_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.key_file),
+	  .text = "Its private key, PEM." },
+	{ "token", SP_KEY_SECRET, PROXY, .only = GATEWAY, .members = upstream_token_keys, .hint = SECRET_HINT,
+	  .text = "Bearer token for the gateway." },
+	END
+};
+
+static const struct sp_conf_key connector_token_keys[] = {
+	{ "file", SP_KEY_FILE, CONNECTOR, .required = SP_ALWAYS, CONF(connector.token_file),
+	  .text = "The file that holds it; read again for every new tunnel." },
+	END
+};
+
+static const struct sp_conf_key gateway_keys[] = {
+	{ "url", SP_KEY_GATEWAY, CONNECTOR,
+	  .text = "\"https://host\" or \"https://host:port\" of the gateway." },
+	{ "urls", SP_KEY_GATEWAYS, CONNECTOR, .min = 1, .max = 16,
+	  .text = "In place of url, several gateways: tunnels are kept to each." },
+	{ "ca_file", SP_KEY_FILE, CONNECTOR, CONF(connector.ca_file),
+	  .text = "Who signs the gateway's certificate, PEM; absent: the system's store." },
+	{ "cert_file", SP_KEY_FILE, CONNECTOR, CONF(connector.cert_file),
+	  .text = "Client certificate chain, PEM." },
+	{ "key_file", SP_KEY_FILE, CONNECTOR, CONF(connector.key_file),
+	  .text = "Its private key, PEM." },
+	{ "token", SP_KEY_SECRET, CONNECTOR, .members = connector_token_keys, .hint = SECRET_HINT,
+	  .text = "Bearer token for the gateway." },
+	{ "location", SP_KEY_TEXT, CONNECTOR, .value = "", CONF(connector.location),
+	  .text = "Which of the tenant's connectors this is; \"\" is the one without a location id." },
+	{ "id", SP_KEY_TEXT, CONNECTOR, CONF(connector.id),
+	  .text = "Names this connector in the gateway's logs; absent: the host name." },
+	{ "tunnels", SP_KEY_INT, CONNECTOR, .min = 1, .max = 8, .value = "2", CONF(connector.tunnels),
+	  .text = "Tunnels that are kept to each gateway." },
+	END
+};
+
+static const struct sp_conf_key expose_keys[] = {
+	{ "virtual", SP_KEY_VIRTUAL, CONNECTOR, .required = SP_ALWAYS,
+	  .text = "What applications ask for: \"host:port\" or \"host:first-last\"." },
+	{ "protocol", SP_KEY_WORD, CONNECTOR, .words = exposed, .value = "tcp",
+	  .hint = "this version exposes tcp systems only, which carries HTTP and TLS as they are",
+	  .text = "What the system speaks; this version passes bytes and looks into none." },
+	{ "internal", SP_KEY_INTERNAL, CONNECTOR, .required = SP_ALWAYS,
+	  .text = "Where the system is: \"host:port\", or for a range \"host:first-last\" of the same length." },
+	END
+};
+
+/* In the order in which loading walks it: chains before the listeners that name them. */
+const struct sp_conf_key sp_conf_keys[] = {
+	{ "workers", SP_KEY_INT, PROXY, .min = 1, .max = 64, .value = "1", CONF(workers),
+	  .text = "Threads, each with its own listeners, tunnels and limits." },
+	{ "plugin_dir", SP_KEY_FILE, PROXY, .value = SP_PKGLIBDIR, CONF(plugin_dir),
+	  .text = "Where plugins are: \"jwt\" is jwt.so in this folder." },
+	{ "log", SP_KEY_GROUP, BOTH, .members = log_keys, .text = "Lines on standard error." },
+	{ "timeouts", SP_KEY_GROUP, BOTH, .members = timeout_keys, .text = "How long things may take." },
+	{ "limits", SP_KEY_GROUP, BOTH, .members = limit_keys, .check = sp_check_limits, .text = "What peers may cost." },
+	{ "tunnels", SP_KEY_GROUP, BOTH, .members = tunnel_keys, .text = "Connections that carry many exchanges." },
+	{ "auth", SP_KEY_CHAINS, PROXY,
+	  .text = "Chains of plugins by name: each a list of groups with the member \"plugin\" and that plugin's own settings." },
+	{ "listeners", SP_KEY_GROUPS, PROXY, .required = SP_ALWAYS, .min = 1, .members = listener_keys, CONF(listeners),
+	  COUNT(listener_count, listeners), .check = sp_check_listener,
+	  .text = "Where clients, proxies and connectors arrive." },
+	{ "upstream", SP_KEY_GROUP, PROXY, .required = SP_ALWAYS, .members = upstream_keys, AT(upstream.at),
+	  .check = sp_check_upstream, .text = "Where exchanges go." },
+	{ "gateway", SP_KEY_GROUP, CONNECTOR, .required = SP_ALWAYS, .members = gateway_keys, AT(connector.at),
+	  .check = sp_check_connector, .text = "Where the connector dials, and as whom." },
+	{ "expose", SP_KEY_GROUPS, CONNECTOR, .required = SP_ALWAYS, .members = expose_keys, CONF(exposes),
+	  COUNT(expose_count, exposes), .check = sp_check_expose,
+	  .text = "The systems that may be reached; nothing else can be. An empty list exposes nothing." },
+	END
+};

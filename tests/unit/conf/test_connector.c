@@ -1,0 +1,220 @@
+/* The connector's file: gateway and expose. */
+#include "fixture.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+#define GATEWAY(members) "gateway = {\n" members "\n};\n" FX_EXPOSE
+#define TOKEN "token = { file = \"t\"; };"
+#define EXPOSE(elements) FX_GATEWAY "expose = (\n" elements "\n);\n"
+
+START_TEST(gateway)
+{
+	const struct sp_conf_connector *c;
+	char host[64] = "";
+
+	fx_good(SP_CONF_CONNECTOR, "gateway = { url = \"https://GW.example:8042\"; ca_file = \"ca\"; cert_file = \"c\"; key_file = \"k\"; "
+				   TOKEN " location = \"l\xc3\xb6 1\"; id = \"c-1\"; tunnels = 8; };\n" FX_EXPOSE);
+	c = &fx_conf->connector;
+	ck_assert_uint_eq(c->at.line, 1);
+	ck_assert_uint_eq(c->url_count, 1);
+	ck_assert_str_eq(c->urls[0].host, "gw.example");
+	ck_assert_uint_eq(c->urls[0].port, 8042);
+	ck_assert_str_eq(c->ca_file + strlen(fx_folder), "/ca");
+	ck_assert_str_eq(c->cert_file + strlen(fx_folder), "/c");
+	ck_assert_str_eq(c->key_file + strlen(fx_folder), "/k");
+	ck_assert_str_eq(c->token_file + strlen(fx_folder), "/t");
+	ck_assert_str_eq(c->location, "l\xc3\xb6 1");
+	ck_assert_str_eq(c->id, "c-1");
+	ck_assert_uint_eq(c->tunnels, 8);
+	ck_assert_uint_eq(fx_conf->expose_count, 0);
+
+	fx_good(SP_CONF_CONNECTOR, GATEWAY("urls = [ \"https://a\", \"https://b:1\" ]; cert_file = \"c\"; key_file = \"k\";"));
+	c = &fx_conf->connector;
+	ck_assert_uint_eq(c->url_count, 2);
+	ck_assert_str_eq(c->urls[0].host, "a");
+	ck_assert_uint_eq(c->urls[0].port, 443);
+	ck_assert_str_eq(c->urls[1].host, "b");
+	ck_assert_uint_eq(c->urls[1].port, 1);
+	ck_assert_str_eq(c->location, "");
+	ck_assert_uint_eq(c->tunnels, 2);
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	ck_assert_str_eq(c->id, host);
+	ck_assert_ptr_null(c->token_file);
+}
+END_TEST
+
+START_TEST(gateway_refused)
+{
+	fx_bad(SP_CONF_CONNECTOR, "", "@: \"gateway\" is missing\n@: \"expose\" is missing");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY(TOKEN), "@:1: gateway: \"url\" (or \"urls\") is missing");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("url = \"https://a\"; urls = [ \"https://b\" ]; " TOKEN),
+	       "@:2: gateway.urls: takes the place of url, write one of the two");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("urls = [ ]; " TOKEN), "@:2: gateway.urls: must not be empty");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("urls = ( \"https://a\", 1, \"http://b\", \"https://A:443/\" ); " TOKEN),
+	       "@:2: gateway.urls[1]: must be a string, is an integer\n"
+	       "@:2: gateway.urls = \"http://b\": must be \"https://host\" or \"https://host:port\"\n"
+	       "@:2: gateway.urls = \"https://A:443/\": must be named once");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("url = \"https://a\";"),
+	       "@:1: gateway: nothing says who the connector is: set cert_file and key_file, or token");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("url = \"https://a\"; key_file = \"k\";"),
+	       "@:1: gateway: cert_file and key_file go together, \"cert_file\" is missing");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("url = \"https://a\"; token = \"s3cret\";"),
+	       "@:2: gateway.token: must be a group { }, is a string; a secret is never a value: write { file = \"/path/of/the/file\"; }");
+	fx_bad(SP_CONF_CONNECTOR, GATEWAY("url = \"https://a\"; " TOKEN " tunnels = 9; location = \"x \"; id = 1;"),
+	       "@:2: gateway.location = \"x \": must be without blanks at its ends\n"
+	       "@:2: gateway.id: must be a string, is an integer\n"
+	       "@:2: gateway.tunnels = 9: out of range, must be from 1 to 8");
+}
+END_TEST
+
+START_TEST(many_gateways)
+{
+	char text[2048] = "gateway = { " TOKEN " urls = [ \"https://g0\"";
+
+	for (int i = 1; i < 17; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ", \"https://g%d\"", i);
+	strcat(text, " ]; };\n" FX_EXPOSE);
+	fx_bad(SP_CONF_CONNECTOR, text, "@:1: gateway.urls: must not have more than 16 elements");
+}
+END_TEST
+
+START_TEST(ids)
+{
+	static const char *const bad[] = { "a b", "a/b", "l\xc3\xb6", "a\\\"b" };
+	char text[512];
+
+	for (size_t i = 0; i < SP_COUNT_OF(bad); i++) {
+		snprintf(text, sizeof(text), GATEWAY("url = \"https://a\"; " TOKEN " id = \"%s\";"), bad[i]);
+		ck_assert_int_eq(fx_load(SP_CONF_CONNECTOR, text), SP_EINVAL);
+		ck_assert_uint_eq(fx_report.count, 1);
+		ck_assert_ptr_nonnull(strstr(fx_report.text, "must be letters, digits"));
+	}
+	snprintf(text, sizeof(text), GATEWAY("url = \"https://a\"; " TOKEN " id = \"%064d\";"), 0);
+	fx_bad(SP_CONF_CONNECTOR, text, "@:2: gateway.id: must not be longer than 63 bytes");
+	snprintf(text, sizeof(text), GATEWAY("url = \"https://a\"; " TOKEN " location = \"%0192d\";"), 0);
+	fx_bad(SP_CONF_CONNECTOR, text, "@:2: gateway.location: must not be longer than 191 bytes");
+	snprintf(text, sizeof(text), GATEWAY("url = \"https://a\"; " TOKEN " id = \"%063d\";"), 0);
+	fx_good(SP_CONF_CONNECTOR, text);
+}
+END_TEST
+
+START_TEST(exposes)
+{
+	const struct sp_conf_expose *e;
+
+	fx_good(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"DB.virtual:5432\"; protocol = \"tcp\"; internal = \"db.local:15432\"; },\n"
+					  "{ virtual = \"app.virtual:5000-5010\"; internal = \"10.0.0.5:6000-6010\"; },\n"
+					  "{ virtual = \"app.virtual:5011-5020\"; internal = \"[fd00::5]:7000\"; },\n"
+					  "{ virtual = \"other-host:1-65535\"; internal = \"10.0.0.6:1-65535\"; }"));
+	ck_assert_uint_eq(fx_conf->expose_count, 4);
+	e = fx_conf->exposes;
+	ck_assert_str_eq(e[0].virtual_host, "db.virtual");
+	ck_assert_uint_eq(e[0].first_port, 5432);
+	ck_assert_uint_eq(e[0].last_port, 5432);
+	ck_assert_str_eq(e[0].internal_host, "db.local");
+	ck_assert_uint_eq(e[0].internal_first_port, 15432);
+	ck_assert_uint_eq(e[0].at.line, 3);
+	ck_assert_uint_eq(e[1].first_port, 5000);
+	ck_assert_uint_eq(e[1].last_port, 5010);
+	ck_assert_str_eq(e[1].internal_host, "10.0.0.5");
+	ck_assert_uint_eq(e[1].internal_first_port, 6000);
+	ck_assert_uint_eq(e[1].internal_last_port, 6010);
+	ck_assert(e[1].internal_same_offset);
+	ck_assert_str_eq(e[2].internal_host, "fd00::5");
+	ck_assert_uint_eq(e[2].internal_first_port, 7000);
+	ck_assert_uint_eq(e[2].internal_last_port, 7000);
+	ck_assert(!e[2].internal_same_offset);
+	ck_assert_str_eq(e[3].virtual_host, "other-host");
+	ck_assert_uint_eq(e[3].last_port, 65535);
+	ck_assert(e[3].internal_same_offset);
+}
+END_TEST
+
+#define PORTS_FORM ": must be \"host:port\" or \"host:first-last\""
+
+START_TEST(bad_ports)
+{
+	static const char *const bad[] = { "", "db", "db:", "db:0", "db:65536", "db:5-", "db:5-5", "db:6-5", "db:5-65536", "db:0-5", "db:-5",
+					   ":5", "db:5-6-7", "db:+5", "db: 5", "db:5-x", "fd00::1:5", "a b:5" };
+	char text[512], want[512];
+
+	for (size_t i = 0; i < SP_COUNT_OF(bad); i++) {
+		snprintf(text, sizeof(text), EXPOSE("{ virtual = \"%s\";\n internal = \"%s\"; }"), bad[i], bad[i]);
+		snprintf(want, sizeof(want), "@:3: expose[0].virtual = \"%s\"" PORTS_FORM "\n@:4: expose[0].internal = \"%s\"" PORTS_FORM, bad[i],
+			 bad[i]);
+		fx_bad(SP_CONF_CONNECTOR, text, want);
+	}
+}
+END_TEST
+
+START_TEST(exposes_refused)
+{
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ }"), "@:3: expose[0]: \"virtual\" is missing\n@:3: expose[0]: \"internal\" is missing");
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; },\n"
+					 "{ virtual = \"a:2\"; internal = \"b:1\"; protocol = \"https\"; }"),
+	       "@:3: expose[0].protocol = \"http\": must be \"tcp\"; this version exposes tcp systems only, which carries HTTP and TLS as they are\n"
+	       "@:4: expose[1].protocol = \"https\": must be \"tcp\"; this version exposes tcp systems only, which carries HTTP and TLS as they are");
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1-5\"; internal = \"b:1-4\"; },\n{ virtual = \"b:1\"; internal = \"b:1-2\"; }"),
+	       "@:3: expose[0]: \"virtual\" has 5 ports, \"internal\" has 4: write as many, or one internal port\n"
+	       "@:4: expose[1]: \"virtual\" has 1 ports, \"internal\" has 2: write as many, or one internal port");
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; paths = ( ); }"),
+	       "@:3: expose[0]: unknown key \"paths\"; known: virtual, protocol, internal");
+}
+END_TEST
+
+#define E(virtual) "{ virtual = \"" virtual "\"; internal = \"x:1\"; }"
+#define OVERLAP(host) ": ports of \"" host "\" are in expose[0] already, FOLDER/main.conf:3"
+
+START_TEST(overlaps)
+{
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("a:1") ",\n" E("A:1")), "@:4: expose[1]" OVERLAP("a"));
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("a:10-20") ",\n" E("a:20-30")), "@:4: expose[1]" OVERLAP("a"));
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("a:10-20") ",\n" E("a:5-10")), "@:4: expose[1]" OVERLAP("a"));
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("a:10-20") ",\n" E("a:15")), "@:4: expose[1]" OVERLAP("a"));
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("a:15") ",\n" E("b:15") ",\n" E("a:10-20")), "@:5: expose[2]" OVERLAP("a"));
+	fx_good(SP_CONF_CONNECTOR, EXPOSE(E("a:10-20") "," E("a:21-30") "," E("a:9") "," E("b:10-20")));
+	/* Two wrong ones do not overlap. */
+	fx_bad(SP_CONF_CONNECTOR, EXPOSE(E("x") ",\n" E("x")), "@:3: expose[0].virtual = \"x\"" PORTS_FORM "\n@:4: expose[1].virtual = \"x\"" PORTS_FORM);
+}
+END_TEST
+
+/* Each program has its own file. */
+START_TEST(programs)
+{
+	fx_bad(SP_CONF_CONNECTOR, "workers = 1;\nplugin_dir = \"x\";\nlisteners = ( );\nupstream = { };\nauth = { };\n" FX_CONNECTOR,
+	       "@:1: \"workers\" has no meaning in the file of sallyport-connector\n"
+	       "@:2: \"plugin_dir\" has no meaning in the file of sallyport-connector\n"
+	       "@:3: \"listeners\" has no meaning in the file of sallyport-connector\n"
+	       "@:4: \"upstream\" has no meaning in the file of sallyport-connector\n"
+	       "@:5: \"auth\" has no meaning in the file of sallyport-connector");
+	fx_bad(SP_CONF_CONNECTOR, "timeouts = { auth = \"1s\"; };\nlimits = { head = \"1KiB\"; };\ntunels = { };" FX_CONNECTOR,
+	       "@:3: unknown key \"tunels\"; did you mean \"tunnels\"?\n"
+	       "@:1: timeouts: \"auth\" has no meaning in the file of sallyport-connector\n"
+	       "@:2: limits: \"head\" has no meaning in the file of sallyport-connector");
+	fx_bad(SP_CONF_PROXY, FX_CONNECTOR FX_PROXY,
+	       "@:1: \"gateway\" has no meaning in the file of sallyport\n@:2: \"expose\" has no meaning in the file of sallyport");
+}
+END_TEST
+
+Suite *sp_suite_connector(void)
+{
+	Suite *s = suite_create("connector");
+	TCase *c = fx_case(s, "gateway");
+
+	tcase_add_test(c, gateway);
+	tcase_add_test(c, gateway_refused);
+	tcase_add_test(c, many_gateways);
+	tcase_add_test(c, ids);
+	tcase_add_test(c, programs);
+	c = fx_case(s, "expose");
+	tcase_add_test(c, exposes);
+	tcase_add_test(c, bad_ports);
+	tcase_add_test(c, exposes_refused);
+	tcase_add_test(c, overlaps);
+	return s;
+}
