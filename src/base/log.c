@@ -1,6 +1,6 @@
 /* One line is built on the stack and leaves with one write(2): lines of several threads or processes do not mix, and
- * nothing is allocated. At most LINE_MAX_BYTES with the newline, which is also what a pipe takes in one piece; what does
- * not fit is left out and the line ends in truncated=true. */
+ * nothing is allocated. At most LINE_MAX_BYTES with the newline, which is also what a pipe takes in one piece; what
+ * does not fit is left out and the line ends in truncated=true. */
 #include "base/log.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Strict HTTP/1.1 heads. An incomplete head costs a scan for line ends and a look at its first bytes; its lines are read
  * once, when it is complete: a peer that sends single bytes cannot make us read its head again for each. What never
- * becomes a head (a bare LF, another protocol) is refused early all the same. Not here on purpose: obs-fold, HTTP/0.9,
- * chunked bodies. */
+ * becomes a head (a bare LF, another protocol) is refused early all the same. Not here on purpose: obs-fold,
+ * HTTP/0.9, chunked bodies. */
 #include "codec/http1.h"
 
 #include "base/error.h"
@@ -317,7 +317,7 @@ static int check_request(struct sp_http_request *r)
 	return err;
 }
 
-/* May these bytes become a request? A method stands before the first SP. Tells TLS and others apart before a line ends. */
+/* May these bytes become a request? A method stands before the first SP. Tells TLS apart before a line ends. */
 static int check_beginning(struct sp_slice in)
 {
 	size_t i;

@@ -1,6 +1,6 @@
-/* Heads that two parsers could read in two ways, and their verdicts. A(): accepted, the head is all of it; AB(): accepted,
- * followed by a body that is not the head's; R(): refused; M(): more is needed. Bodies of chunked requests concern the
- * body's decoder, so only the verdict on their heads stands here. */
+/* Heads that two parsers could read in two ways, and their verdicts. A(): accepted, the head is all of it; AB():
+ * accepted, followed by a body that is not the head's; R(): refused; M(): more is needed. Bodies of chunked requests
+ * concern the body's decoder, so only the verdict on their heads stands here. */
 #ifndef SP_TESTS_UNIT_CODEC_HTTP1_CASES_H
 #define SP_TESTS_UNIT_CODEC_HTTP1_CASES_H
 
