@@ -21,4 +21,9 @@ tests_fuzz_fuzz_socks5_LDFLAGS = $(SP_FUZZ_LINK)
 tests_fuzz_fuzz_upgrade_SOURCES = tests/fuzz/fuzz_upgrade.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_upgrade_LDADD = $(SP_CODEC_LIBS)
 tests_fuzz_fuzz_upgrade_LDFLAGS = $(SP_FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_conf_LDADD = $(SP_CONF_LIBS)
+tests_fuzz_fuzz_conf_LDFLAGS = $(SP_FUZZ_LINK)
 endif
