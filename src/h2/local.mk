@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += libsp_h2.la
-libsp_h2_la_SOURCES =
+libsp_h2_la_SOURCES = src/h2/conn.c src/h2/h2.h src/h2/head.c src/h2/internal.h src/h2/limits.c src/h2/stream.c
 SP_H2_LIBS = libsp_h2.la $(SP_NET_LIBS) $(NGHTTP2_LIBS)
 
 if ENABLE_TESTS
