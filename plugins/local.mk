@@ -25,8 +25,49 @@ plugins_static_tenant_la_CFLAGS = $(SP_PLUGIN_CFLAGS)
 plugins_static_tenant_la_LDFLAGS = $(SP_PLUGIN_LDFLAGS)
 plugins_static_tenant_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
 
+if WITH_JWT
+# Everything of the jwt plugin but the plugin itself: unit tests link it.
+noinst_LTLIBRARIES += plugins/libjwtverify.la
+plugins_libjwtverify_la_SOURCES = plugins/jwt/alg.c plugins/jwt/alg.h plugins/jwt/keyset.c plugins/jwt/keyset.h \
+  plugins/jwt/policy.c plugins/jwt/policy.h plugins/jwt/verify.c plugins/jwt/verify.h
+plugins_libjwtverify_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+plugins_libjwtverify_la_CFLAGS = $(SP_PLUGIN_CFLAGS) $(SSL_CFLAGS)
+plugins_libjwtverify_la_LIBADD = plugins/libcommon.la
+
+pkglib_LTLIBRARIES += plugins/jwt.la
+plugins_jwt_la_SOURCES = plugins/jwt/jwt.c
+plugins_jwt_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+plugins_jwt_la_CFLAGS = $(SP_PLUGIN_CFLAGS) $(SSL_CFLAGS)
+plugins_jwt_la_LDFLAGS = $(SP_PLUGIN_LDFLAGS)
+plugins_jwt_la_LIBADD = plugins/libjwtverify.la $(JSONC_LIBS) $(SSL_LIBS)
+endif
+
+pkglib_LTLIBRARIES += plugins/mtls.la
+plugins_mtls_la_SOURCES = plugins/mtls/mtls.c plugins/mtls/names.c plugins/mtls/names.h
+plugins_mtls_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+plugins_mtls_la_CFLAGS = $(SP_PLUGIN_CFLAGS)
+plugins_mtls_la_LDFLAGS = $(SP_PLUGIN_LDFLAGS)
+plugins_mtls_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
+
 # .la files are of no use next to plugins.
 install-exec-hook:
 	cd $(DESTDIR)$(pkglibdir) && for p in $(pkglib_LTLIBRARIES); do rm -f "$${p##*/}"; done
 uninstall-hook:
 	cd $(DESTDIR)$(pkglibdir) && for p in $(pkglib_LTLIBRARIES); do p="$${p##*/}"; rm -f "$${p%.la}.so"; done || :
+
+if ENABLE_TESTS
+check_PROGRAMS += tests/unit/test_plugins
+TESTS += tests/unit/test_plugins
+tests_unit_test_plugins_SOURCES = tests/unit/plugins/main.c tests/unit/plugins/suites.h tests/unit/plugins/test_common.c \
+  tests/unit/plugins/test_mtls_names.c plugins/mtls/names.c
+tests_unit_test_plugins_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+tests_unit_test_plugins_CFLAGS = $(SP_PLUGIN_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_plugins_LDADD = plugins/libcommon.la $(JSONC_LIBS) $(CHECK_LIBS)
+if WITH_JWT
+tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/test_jwt_keyset.c \
+  tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/test_jwt_verify.c
+tests_unit_test_plugins_CPPFLAGS += -DSP_WITH_JWT
+tests_unit_test_plugins_CFLAGS += $(SSL_CFLAGS) $(JWT_CFLAGS)
+tests_unit_test_plugins_LDADD += plugins/libjwtverify.la $(SSL_LIBS) $(JWT_LIBS)
+endif
+endif

@@ -1,0 +1,11 @@
+#include "../run.h"
+#include "suites.h"
+
+int main(void)
+{
+	return sp_run_suites((sp_suite_fn *const[]){ suite_common, suite_mtls_names,
+#ifdef SP_WITH_JWT
+						     suite_jwt_keyset, suite_jwt_policy, suite_jwt_verify,
+#endif
+						     NULL });
+}

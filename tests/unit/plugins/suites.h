@@ -1,0 +1,12 @@
+#ifndef SP_TESTS_PLUGINS_SUITES_H
+#define SP_TESTS_PLUGINS_SUITES_H
+
+#include <check.h>
+
+Suite *suite_common(void);
+Suite *suite_mtls_names(void);
+Suite *suite_jwt_keyset(void);
+Suite *suite_jwt_policy(void);
+Suite *suite_jwt_verify(void);
+
+#endif
