@@ -158,11 +158,11 @@ static size_t sign(EVP_PKEY *key, const char *alg, const char *what, unsigned ch
 	EVP_PKEY_CTX *pctx = NULL;
 	char digest[16];
 
-	snprintf(digest, sizeof(digest), "SHA%.3s", strlen(alg) == 5 ? alg + 2 : "256");
+	snprintf(digest, sizeof(digest), "SHA%.3s", alg + 2);
 	need(ctx && EVP_DigestSignInit_ex(ctx, &pctx, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest, NULL, NULL, key, NULL) == 1);
 	if (alg[0] == 'P')
 		need(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+		     EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, alg[5] ? atoi(alg + 6) : RSA_PSS_SALTLEN_DIGEST) == 1);
 	need(EVP_DigestSign(ctx, sig, &size, (const unsigned char *)what, strlen(what)) == 1);
 	EVP_MD_CTX_free(ctx);
 	return EVP_PKEY_is_a(key, "EC") ? raw_ec(key, sig, size) : size;

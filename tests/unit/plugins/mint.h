@@ -14,7 +14,7 @@ char *mint_jwk(EVP_PKEY *key, const char *kid, const char *members);
 /* {"keys":[...]} of NULL-terminated JWKs, which are freed. */
 char *mint_set(char *const *jwks);
 char *mint_base64url(const void *p, size_t n);
-/* header and payload as they are; signature by key for the algorithm. */
+/* header and payload as they are; signature by key for the algorithm. "PS256:0" has a salt of 0 bytes. */
 char *mint_token(EVP_PKEY *key, const char *alg, const char *header, const char *payload);
 /* The same by libjwt: RS256/384/512, ES256/384. */
 char *mint_token_libjwt(EVP_PKEY *key, const char *alg, const char *kid, const char *payload);

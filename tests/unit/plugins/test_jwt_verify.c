@@ -378,6 +378,7 @@ START_TEST(wrong_signer)
 	refused(mint_token(foreign, "RS256", GOOD_HEADER, GOOD_PAYLOAD), "not the key's");
 	refused(mint_token(rsa, "RS384", GOOD_HEADER, GOOD_PAYLOAD), "not the key's"); /* another digest than the header says */
 	refused(mint_token(rsa, "PS256", GOOD_HEADER, GOOD_PAYLOAD), "not the key's"); /* another padding */
+	refused(mint_token(rsa, "PS256:0", "{\"alg\":\"PS256\",\"kid\":\"rsa\"}", GOOD_PAYLOAD), "not the key's"); /* RFC 7518 section 3.5 */
 	refused(mint_token(other, "ES256", ec_header, GOOD_PAYLOAD), "not the key's");
 	refused(mint_token(ec384, "ES384", ec_header, GOOD_PAYLOAD), "not the length");
 	refused(mint_token(rsa, "RS256", ec_header, GOOD_PAYLOAD), "not the length");
