@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libsp_back.la
-libsp_back_la_SOURCES =
+libsp_back_la_SOURCES = src/back/back.h
+libsp_back_la_SOURCES += src/back/direct.c src/back/direct.h src/back/exposed.c
 SP_BACK_LIBS = libsp_back.la $(SP_EXCHANGE_LIBS)
 
 if ENABLE_TESTS

@@ -40,10 +40,12 @@ struct sp_exchange {
 	struct sp_cause cause;
 	uint64_t began_mono_ms, opened_mono_ms; /* opened: 0 = never */
 	uint64_t bytes_up, bytes_down; /* towards the target, towards the client */
-	struct sp_book *book;	      /* NULL: not entered */
+	struct sp_book *book;	      /* NULL: not begun, or ended */
+	bool entered;		      /* counted in book->exchanges; a refused one is not */
 };
 
-/* Enters x in the book: 0, or SP_ELIMIT / SP_ECLOSED (draining) with outcome set. x->id is made when it is empty. */
+/* Enters x in the book: 0, or SP_ELIMIT / SP_ECLOSED (draining) with outcome set; sp_exchange_end() is due in any case, so that
+ * refused ones are seen too. x->id is made when it is empty. */
 int sp_exchange_begin(struct sp_exchange *x, struct sp_book *book, struct sp_loop *loop);
 /* Records the first failure; later ones are ignored. */
 void sp_exchange_fail(struct sp_exchange *x, enum sp_outcome o, const struct sp_cause *cause);

@@ -1,5 +1,7 @@
 noinst_LTLIBRARIES += libsp_exchange.la
-libsp_exchange_la_SOURCES =
+libsp_exchange_la_SOURCES = \
+  src/exchange/exchange.c src/exchange/exchange.h \
+  src/exchange/relay.c src/exchange/relay.h
 SP_EXCHANGE_LIBS = libsp_exchange.la $(SP_AUTH_LIBS)
 
 if ENABLE_TESTS

@@ -1,196 +1,272 @@
-/* See relay.h. Each direction is {source, sink}:
+/* See relay.h.
  *
- *   FLOWING -> BLOCKED (sink full: source stopped) -> FLOWING ... -> ENDED (source's eof: sink's write side shut)
+ *   COPYING -> CLOSING (both ends were handed over; or a failure, a deadline, an abort) -> done
  *
- * When both directions ended, both streams are closed softly; when one stream fails, the other is aborted. */
+ * Because: a stream says nothing about its queue below the low mark, and close(FLUSH) gives a queue only SP_STREAM_LINGER_MS,
+ * too little for a slow reader. So the end of a source waits for its sink's queue, which is looked at with growing pauses. */
 #include "exchange/relay.h"
 
 #include <stdlib.h>
 
 #include "base/must.h"
 
-enum direction_state { FLOWING, BLOCKED, ENDED };
+#define POLL_MAX_MS 256
 
-struct side {
+enum relay_state { COPYING, CLOSING };
+
+struct end {
 	struct sp_relay *relay;
-	struct sp_stream *stream; /* NULL once it is gone */
-	struct side *other;
-	enum direction_state out; /* from this side's stream to the other's */
-	uint64_t bytes;		  /* taken from this side */
+	struct end *peer;
+	struct sp_stream *stream; /* NULL: gone */
+	bool ended;		  /* as a source: nothing more comes from it */
+	bool shut;		  /* as a sink: it was told so */
+	uint64_t bytes;		  /* from it to the peer */
+	struct sp_timer poll;	  /* as a sink: its source has ended, its queue not yet */
+	ssize_t polled_bytes;
+	uint64_t poll_ms;
 };
 
 struct sp_relay {
+	enum relay_state state;
+	struct end a, b;
 	struct sp_loop *loop;
-	struct side a, b;
 	struct sp_relay_options opt;
-	struct sp_timer timer;
-	uint64_t last_bytes; /* a + b at the last look */
 	sp_relay_done_cb *on_done;
 	void *arg;
+	enum sp_relay_side failed;
 	struct sp_cause cause;
-	bool closing;
+	uint64_t active_mono_ms; /* the last byte that moved */
+	struct sp_timer silence;
 	struct sp_reap reap;
 };
 
-static void relay_free(struct sp_reap *r)
-{
-	free(SP_CONTAINER_OF(r, struct sp_relay, reap));
-}
-
 static void close_both(struct sp_relay *r, enum sp_close how)
 {
-	if (r->closing && how == SP_CLOSE_FLUSH)
-		return;
-	r->closing = true;
+	r->state = CLOSING;
+	sp_timer_stop(r->loop, &r->silence);
+	sp_timer_stop(r->loop, &r->a.poll);
+	sp_timer_stop(r->loop, &r->b.poll);
 	if (r->a.stream)
 		sp_stream_close(r->a.stream, how);
 	if (r->b.stream)
 		sp_stream_close(r->b.stream, how);
 }
 
-static void fail(struct sp_relay *r, const struct sp_cause *cause)
+static void fail(struct sp_relay *r, enum sp_relay_side side, const struct sp_cause *cause)
 {
-	if (!r->closing && cause && !r->cause.err)
-		r->cause = *cause;
+	if (r->failed == SP_RELAY_NONE) {
+		r->failed = side;
+		if (cause)
+			r->cause = *cause;
+		sp_cause_set(&r->cause, SP_ECLOSED, SP_DOMAIN_SELF, 0, "the stream closed without a reason");
+	}
 	close_both(r, SP_CLOSE_ABORT);
 }
 
-/* ---- time ------------------------------------------------------------------------- */
+/* ---- silence ---------------------------------------------------------------- */
 
-static void on_timer(struct sp_timer *t);
-
-static uint64_t silence_allowed(const struct sp_relay *r)
+/* How long nothing may move now; 0 = for ever. */
+static uint64_t silence_max_ms(const struct sp_relay *r)
 {
-	bool half = r->a.out == ENDED || r->b.out == ENDED;
+	uint64_t half = r->a.ended || r->b.ended ? r->opt.half_closed_ms : 0, idle = r->opt.idle_ms;
 
-	if (half && r->opt.half_closed_ms && (!r->opt.idle_ms || r->opt.half_closed_ms < r->opt.idle_ms))
-		return r->opt.half_closed_ms;
-	return r->opt.idle_ms;
+	if (half == 0 || idle == 0)
+		return half + idle;
+	return half < idle ? half : idle;
 }
 
-/* One look per allowed silence costs nothing on the relay path: a relay dies between one and two silences after its last byte. */
-static void watch(struct sp_relay *r)
-{
-	uint64_t ms = silence_allowed(r);
+static void on_silence(struct sp_timer *t);
 
-	r->last_bytes = r->a.bytes + r->b.bytes;
-	if (ms)
-		sp_timer_start(r->loop, &r->timer, ms, on_timer);
-	else
-		sp_timer_stop(r->loop, &r->timer);
+/* One timer that looks back when it fires: bytes only note the time. */
+static void watch_silence(struct sp_relay *r)
+{
+	uint64_t max = silence_max_ms(r), silent = sp_loop_now_ms(r->loop) - r->active_mono_ms;
+
+	if (max > 0)
+		sp_timer_start(r->loop, &r->silence, silent < max ? max - silent : 0, on_silence);
 }
 
-static void on_timer(struct sp_timer *t)
+static void on_silence(struct sp_timer *t)
 {
-	struct sp_relay *r = SP_CONTAINER_OF(t, struct sp_relay, timer);
+	struct sp_relay *r = SP_CONTAINER_OF(t, struct sp_relay, silence);
 	struct sp_cause cause = { 0 };
 
-	if (r->a.bytes + r->b.bytes != r->last_bytes) {
-		watch(r);
+	if (sp_loop_now_ms(r->loop) - r->active_mono_ms < silence_max_ms(r)) {
+		watch_silence(r);
 		return;
 	}
-	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no byte for %llu ms", (unsigned long long)silence_allowed(r));
-	fail(r, &cause);
+	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0,
+		     r->a.ended || r->b.ended ? "half closed and silent" : "silent in both directions");
+	fail(r, SP_RELAY_SELF, &cause);
 }
 
-/* ---- bytes ------------------------------------------------------------------------ */
+static void moved(struct sp_relay *r)
+{
+	r->active_mono_ms = sp_loop_now_ms(r->loop);
+}
+
+/* ---- the end ------------------------------------------------------------------ */
+
+static void on_poll(struct sp_timer *t);
+
+/* The source of `sink` has ended: hands that over once the queue is short enough. The second end closes everything, so
+ * nothing may be left then. */
+static void end_sink(struct end *sink)
+{
+	ssize_t queued = sp_stream_writev(sink->stream, NULL, 0), most = sink->peer->shut ? 0 : SP_STREAM_LOW;
+
+	if (queued > most) {
+		if (queued < sink->polled_bytes)
+			moved(sink->relay);
+		sink->polled_bytes = queued;
+		sp_timer_start(sink->relay->loop, &sink->poll, sink->poll_ms, on_poll);
+		sink->poll_ms = sink->poll_ms == 0 ? 1 : sink->poll_ms < POLL_MAX_MS ? sink->poll_ms * 2 : POLL_MAX_MS;
+		return;
+	}
+	sink->shut = true;
+	if (sink->peer->shut)
+		close_both(sink->relay, SP_CLOSE_FLUSH);
+	else
+		sp_stream_shutdown_write(sink->stream);
+}
+
+static void on_poll(struct sp_timer *t)
+{
+	end_sink(SP_CONTAINER_OF(t, struct end, poll));
+}
+
+static void on_reap(struct sp_reap *reap)
+{
+	free(SP_CONTAINER_OF(reap, struct sp_relay, reap));
+}
+
+static void done(struct sp_relay *r)
+{
+	sp_reap(r->loop, &r->reap, on_reap);
+	r->on_done(r->arg, r->failed == SP_RELAY_NONE ? NULL : &r->cause, r->a.bytes, r->b.bytes);
+}
+
+/* ---- upcalls --------------------------------------------------------------------- */
 
 static size_t on_data(void *arg, const struct sp_slice *v, unsigned n)
 {
-	struct side *s = arg;
+	struct end *from = arg;
+	ssize_t queued = sp_stream_writev(from->peer->stream, v, n);
 	size_t total = 0;
-	ssize_t queued;
+	unsigned i;
 
-	for (unsigned i = 0; i < n; i++)
+	if (queued < 0) { /* the sink is broken; its on_closed follows */
+		sp_stream_read_stop(from->stream);
+		return 0;
+	}
+	for (i = 0; i < n; i++)
 		total += v[i].n;
-	queued = sp_stream_writev(s->other->stream, v, n);
-	if (queued < 0) {
-		struct sp_cause cause = { 0 };
-
-		sp_cause_set(&cause, (int)queued, SP_DOMAIN_SELF, 0, "the other side takes no more");
-		fail(s->relay, &cause);
-		return total;
-	}
-	s->bytes += total;
-	if (queued >= (ssize_t)SP_STREAM_HIGH && s->out == FLOWING) {
-		s->out = BLOCKED;
-		sp_stream_read_stop(s->stream);
-	}
+	from->bytes += total;
+	moved(from->relay);
+	if (queued >= SP_STREAM_HIGH)
+		sp_stream_read_stop(from->stream);
 	return total;
 }
 
-/* This side's stream has room again: its peer direction flows on. */
 static void on_drain(void *arg)
 {
-	struct side *s = arg;
+	struct end *sink = arg;
 
-	if (s->other->out == BLOCKED) {
-		s->other->out = FLOWING;
-		sp_stream_read_start(s->other->stream);
-	}
+	moved(sink->relay);
+	sp_stream_read_start(sink->peer->stream);
 }
 
 static void on_eof(void *arg)
 {
-	struct side *s = arg;
+	struct end *from = arg;
+	struct sp_relay *r = from->relay;
 
-	s->out = ENDED;
-	sp_stream_shutdown_write(s->other->stream);
-	if (s->other->out == ENDED)
-		close_both(s->relay, SP_CLOSE_FLUSH);
-	else
-		watch(s->relay);
+	from->ended = true;
+	moved(r);
+	end_sink(from->peer);
+	if (r->state != CLOSING)
+		watch_silence(r);
 }
 
 static void on_closed(void *arg, const struct sp_cause *cause)
 {
-	struct side *s = arg;
-	struct sp_relay *r = s->relay;
+	struct end *e = arg;
+	struct sp_relay *r = e->relay;
 
-	s->stream = NULL;
-	if (cause && !r->closing)
-		fail(r, cause);
-	else if (s->other->stream && !r->closing)
-		close_both(r, SP_CLOSE_ABORT); /* it closed without a cause and not by us: our own bug would hide here */
-	if (r->a.stream || r->b.stream)
-		return;
-	sp_timer_stop(r->loop, &r->timer);
-	sp_reap(r->loop, &r->reap, relay_free);
-	r->on_done(r->arg, r->cause.err ? &r->cause : NULL, r->a.bytes, r->b.bytes);
+	e->stream = NULL;
+	if (cause || r->state != CLOSING)
+		fail(r, e == &r->a ? SP_RELAY_A : SP_RELAY_B, cause);
+	if (!e->peer->stream)
+		done(r);
 }
 
-static const struct sp_stream_events events = { .on_data = on_data, .on_eof = on_eof, .on_drain = on_drain, .on_closed = on_closed };
+static const struct sp_stream_events events = { on_data, on_eof, on_drain, on_closed };
 
-int sp_relay_start(struct sp_stream *a, struct sp_stream *b, const struct sp_relay_options *opt, sp_relay_done_cb *on_done,
+/* ---- from outside ------------------------------------------------------------------ */
+
+static size_t take_nothing(void *arg, const struct sp_slice *v, unsigned n)
+{
+	(void)arg;
+	(void)v;
+	(void)n;
+	return 0;
+}
+
+static void let_close(void *arg, const struct sp_cause *cause)
+{
+	(void)arg;
+	(void)cause;
+}
+
+static void drop(struct sp_stream *s)
+{
+	static const struct sp_stream_events none = { .on_data = take_nothing, .on_closed = let_close };
+
+	sp_stream_attach(s, &none, NULL);
+	sp_stream_close(s, SP_CLOSE_ABORT);
+}
+
+static void take_over(struct sp_relay *r, struct end *e, struct end *peer, struct sp_stream *s)
+{
+	e->relay = r;
+	e->peer = peer;
+	e->stream = s;
+	sp_stream_attach(s, &events, e);
+	sp_stream_read_start(s);
+}
+
+int sp_relay_start(struct sp_stream *a, struct sp_stream *b, const struct sp_relay_options *opt, sp_relay_done_cb *cb,
 		   void *arg, struct sp_relay **out)
 {
 	struct sp_relay *r = calloc(1, sizeof(*r));
 
 	if (!r) {
-		static const struct sp_stream_events nobody = { 0 };
-
-		sp_stream_attach(a, &nobody, NULL);
-		sp_stream_attach(b, &nobody, NULL);
-		sp_stream_close(a, SP_CLOSE_ABORT);
-		sp_stream_close(b, SP_CLOSE_ABORT);
+		drop(a);
+		drop(b);
 		return SP_ENOMEM;
 	}
 	r->loop = a->loop;
-	r->a = (struct side){ .relay = r, .stream = a, .other = &r->b };
-	r->b = (struct side){ .relay = r, .stream = b, .other = &r->a };
 	r->opt = *opt;
-	r->on_done = on_done;
+	r->on_done = cb;
 	r->arg = arg;
-	sp_stream_attach(a, &events, &r->a);
-	sp_stream_attach(b, &events, &r->b);
-	watch(r);
-	sp_stream_read_start(a);
-	sp_stream_read_start(b);
+	moved(r);
+	take_over(r, &r->a, &r->b, a);
+	take_over(r, &r->b, &r->a, b);
+	if (opt->a_ended) {
+		r->a.ended = true;
+		end_sink(&r->b);
+	}
+	watch_silence(r);
 	*out = r;
 	return 0;
 }
 
+enum sp_relay_side sp_relay_failed(const struct sp_relay *r)
+{
+	return r->failed;
+}
+
 void sp_relay_abort(struct sp_relay *r, const struct sp_cause *cause)
 {
-	fail(r, cause);
+	fail(r, SP_RELAY_SELF, cause);
 }

@@ -1,5 +1,12 @@
 noinst_LTLIBRARIES += libsp_front.la
-libsp_front_la_SOURCES =
+libsp_front_la_SOURCES = src/front/front.h src/front/front_internal.h
+libsp_front_la_SOURCES += src/front/answer.c src/front/answer.h
+libsp_front_la_SOURCES += src/front/conn.c src/front/conn.h
+libsp_front_la_SOURCES += src/front/forward.c
+libsp_front_la_SOURCES += src/front/front.c
+libsp_front_la_SOURCES += src/front/http.c
+libsp_front_la_SOURCES += src/front/session.c src/front/session.h
+libsp_front_la_SOURCES += src/front/socks5.c
 SP_FRONT_LIBS = libsp_front.la $(SP_BACK_LIBS)
 
 if ENABLE_TESTS

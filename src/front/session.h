@@ -1,8 +1,8 @@
 /* What every front does with one exchange, once: identify, open, answer, relay, record. A front embeds a session per exchange
  * and tells it what the protocol gave; the session calls back with what the protocol must say.
  *
- *   NEW -> IDENTIFYING -> IDENTIFIED -> OPENING -> OPENED -> RELAYING -> ENDED     (any state -> ENDED by failure or abort)
- */
+ *   NEW -> BEGUN -> IDENTIFYING -> IDENTIFIED -> OPENING -> OPENED -> RELAYING -> ENDED
+ *   any state -> ENDED by failure or abort */
 #ifndef SP_FRONT_SESSION_H
 #define SP_FRONT_SESSION_H
 
@@ -10,7 +10,8 @@
 #include "front/front.h"
 
 enum sp_session_state {
-	SP_SESSION_NEW,
+	SP_SESSION_NEW,		/* zeroed */
+	SP_SESSION_BEGUN,	/* awaits the front's identify(), identified() or fail() */
 	SP_SESSION_IDENTIFYING,	/* awaits the chain */
 	SP_SESSION_IDENTIFIED,	/* awaits the front's sp_session_open() */
 	SP_SESSION_OPENING,	/* awaits the back */
@@ -38,11 +39,13 @@ struct sp_session {
 	struct sp_back_open *opening;
 	struct sp_stream *upstream; /* OPENED only */
 	struct sp_relay *relay;
-	struct sp_timer open_timer; /* timeouts.open from identification to opened */
-	uint8_t *auth_bytes;	    /* copies of what the auth request borrows */
+	struct sp_timer timer;	    /* timeouts.open from sp_session_open() to opened; failures that must not come at once */
 };
 
-/* Fills in x's id (when given: validated 16 hex digits, else a fresh one), front, listener, client, conn_id; enters the book. On
+/* s is new (zeroed), or ENDED in an earlier turn: a client connection may have several in turn. Callbacks never come inside a
+ * call of the front's. A back's stream that nobody relays is aborted. Memory of s is the front's: free it by the reap list.
+ *
+ * Fills in x's id (when given: validated 16 hex digits, else a fresh one), front, listener, client, conn_id; enters the book. On
  * SP_ELIMIT / SP_ECLOSED x.outcome is set and the session is ENDED: answer and close. */
 int sp_session_begin(struct sp_session *s, struct sp_front_env *env, const struct sp_session_events *ev, const char *front,
 		     const char *listener, const char *client, uint64_t conn_id, struct sp_slice exchange_id);
@@ -52,11 +55,16 @@ void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_r
 void sp_session_identified(struct sp_session *s, const char *tenant, const char *principal);
 /* x.target and x.location are set. Then on_opened or on_failed. */
 void sp_session_open(struct sp_session *s);
-/* client is taken over. Then on_ended. */
-void sp_session_relay(struct sp_session *s, struct sp_stream *client);
-/* The front found an error itself (bad request, unsupported command): on_failed is NOT called; records, ends. */
+/* client is taken over; client_ended: its on_eof came already. Then on_ended. */
+void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool client_ended);
+/* The front found an error itself (bad request, unsupported command; SHUTDOWN when it closes): on_failed is NOT called;
+ * cancels whatever runs, records, ends. A relay is aborted, and on_ended then still comes. Idempotent; nothing in NEW. */
 void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause);
-/* The client left or the front closes: cancels whatever runs; aborts a relay (on_ended then still comes). Idempotent. */
+/* The same for a client that left: CLIENT_GONE. */
 void sp_session_abort(struct sp_session *s, const struct sp_cause *cause);
+static inline bool sp_session_active(const struct sp_session *s)
+{
+	return s->state != SP_SESSION_NEW && s->state != SP_SESSION_ENDED;
+}
 
 #endif

@@ -1,0 +1,222 @@
+/* Exchanges that leave by TCP from here. Names are resolved here; net/ tries the addresses in turn within timeouts.dial.
+ *
+ *   open: REFUSED (the map says no, or we drain) or DIALLING -> callback -> reaped
+ *   back: OPEN -> DRAINING -> CLOSING (pending opens fail) -> on_closed -> reaped */
+#include "back/direct.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/must.h"
+
+enum direct_state { OPEN, DRAINING, CLOSING };
+
+struct direct {
+	struct sp_back back;
+	enum direct_state state;
+	const char *name;
+	struct sp_loop *loop;
+	struct sp_conf *conf;
+	sp_direct_map_fn *map;
+	struct sp_list opens;
+	void (*on_closed)(void *arg);
+	void *arg;
+	struct sp_timer closed; /* on_closed never comes inside close() */
+	struct sp_reap reap;
+};
+
+struct opening {
+	struct sp_back_open open;
+	struct direct *d;
+	struct sp_list node;
+	struct sp_dial *dial; /* NULL: refused */
+	sp_back_cb *cb;
+	void *arg;
+	struct sp_timer refused; /* a failure that is known at once is told in the next turn */
+	enum sp_outcome outcome;
+	struct sp_cause cause;
+	struct sp_reap reap;
+};
+
+static struct direct *direct_of(struct sp_back *b)
+{
+	struct direct *d = SP_CONTAINER_OF(b, struct direct, back);
+
+	sp_loop_assert(d->loop);
+	return d;
+}
+
+/* ---- the end of an open ------------------------------------------------------- */
+
+static void on_open_reap(struct sp_reap *r)
+{
+	free(SP_CONTAINER_OF(r, struct opening, reap));
+}
+
+static void on_closed(struct sp_timer *t);
+
+static void forget(struct opening *o)
+{
+	struct direct *d = o->d;
+
+	sp_dial_cancel(&o->dial);
+	sp_timer_stop(d->loop, &o->refused);
+	sp_list_remove(&o->node);
+	sp_reap(d->loop, &o->reap, on_open_reap);
+	if (d->state == CLOSING && sp_list_empty(&d->opens))
+		sp_timer_start(d->loop, &d->closed, 0, on_closed);
+}
+
+static void on_refused(struct sp_timer *t)
+{
+	struct opening *o = SP_CONTAINER_OF(t, struct opening, refused);
+
+	forget(o);
+	o->cb(o->arg, NULL, o->outcome, &o->cause);
+}
+
+static void refuse(struct opening *o, enum sp_outcome outcome)
+{
+	sp_dial_cancel(&o->dial);
+	o->outcome = outcome;
+	sp_timer_start(o->d->loop, &o->refused, 0, on_refused);
+}
+
+static void on_dial(void *arg, struct sp_stream *s, const struct sp_cause *cause)
+{
+	struct opening *o = arg;
+
+	o->dial = NULL;
+	forget(o);
+	o->cb(o->arg, s, s ? SP_OUTCOME_OK : sp_outcome_of_cause(cause), cause);
+}
+
+/* ---- the operations -------------------------------------------------------------- */
+
+static void start(struct opening *o, struct sp_exchange *x)
+{
+	struct direct *d = o->d;
+	char host[SP_HOST_SIZE];
+	uint16_t port;
+	enum sp_outcome outcome;
+	int err;
+
+	if (d->state != OPEN) {
+		sp_cause_set(&o->cause, SP_ECLOSED, SP_DOMAIN_SELF, 0, "no new connections: draining");
+		refuse(o, SP_OUTCOME_SHUTDOWN);
+		return;
+	}
+	outcome = d->map(d->conf, &x->target, host, &port, &o->cause);
+	if (outcome != SP_OUTCOME_OK) {
+		refuse(o, outcome);
+		return;
+	}
+	err = sp_dial_open(d->loop, host, port, d->conf->timeouts.dial_ms, on_dial, o, &o->dial);
+	if (err < 0) {
+		sp_cause_set(&o->cause, err, SP_DOMAIN_SELF, 0, "dial: %s", sp_err_word(err));
+		refuse(o, sp_outcome_of_cause(&o->cause));
+	}
+}
+
+static struct sp_back_open *direct_open(struct sp_back *b, struct sp_exchange *x, sp_back_cb *cb, void *arg)
+{
+	struct direct *d = direct_of(b);
+	struct opening *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->open.back = b;
+	o->d = d;
+	o->cb = cb;
+	o->arg = arg;
+	sp_list_append(&d->opens, &o->node);
+	snprintf(x->via, sizeof(x->via), "%s", d->name);
+	start(o, x);
+	return &o->open;
+}
+
+static void direct_cancel(struct sp_back_open *open)
+{
+	forget(SP_CONTAINER_OF(open, struct opening, open));
+}
+
+static void direct_drain(struct sp_back *b)
+{
+	struct direct *d = direct_of(b);
+
+	if (d->state == OPEN)
+		d->state = DRAINING;
+}
+
+static void on_reap(struct sp_reap *r)
+{
+	struct direct *d = SP_CONTAINER_OF(r, struct direct, reap);
+
+	sp_conf_unref(&d->conf);
+	free(d);
+}
+
+static void on_closed(struct sp_timer *t)
+{
+	struct direct *d = SP_CONTAINER_OF(t, struct direct, closed);
+
+	sp_reap(d->loop, &d->reap, on_reap);
+	d->on_closed(d->arg);
+}
+
+static void direct_close(struct sp_back *b, void (*cb)(void *arg), void *arg)
+{
+	struct direct *d = direct_of(b);
+	struct sp_list *n, *tmp;
+
+	sp_must(d->state != CLOSING);
+	d->state = CLOSING;
+	d->on_closed = cb;
+	d->arg = arg;
+	SP_LIST_EACH(n, &d->opens, tmp) {
+		struct opening *o = SP_CONTAINER_OF(n, struct opening, node);
+
+		sp_cause_set(&o->cause, SP_ECLOSED, SP_DOMAIN_SELF, 0, "stopped");
+		refuse(o, SP_OUTCOME_SHUTDOWN);
+	}
+	if (sp_list_empty(&d->opens))
+		sp_timer_start(d->loop, &d->closed, 0, on_closed);
+}
+
+static const struct sp_back_ops direct_ops = {
+	.name = "direct",
+	.open = direct_open,
+	.cancel = direct_cancel,
+	.drain = direct_drain,
+	.close = direct_close,
+};
+
+int sp_direct_new(struct sp_loop *loop, struct sp_conf *conf, const char *name, sp_direct_map_fn *map, struct sp_back **out)
+{
+	struct direct *d = SP_NEW(struct direct);
+
+	d->back.ops = &direct_ops;
+	d->name = name;
+	d->loop = loop;
+	d->conf = sp_conf_ref(conf);
+	d->map = map;
+	sp_list_init(&d->opens);
+	*out = &d->back;
+	return 0;
+}
+
+static enum sp_outcome map_any(const struct sp_conf *conf, const struct sp_authority *target, char *host, uint16_t *port,
+			       struct sp_cause *cause)
+{
+	(void)conf;
+	(void)cause;
+	memcpy(host, target->host, SP_HOST_SIZE);
+	*port = target->port;
+	return SP_OUTCOME_OK;
+}
+
+int sp_back_direct_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out)
+{
+	return sp_direct_new(loop, conf, "direct", map_any, out);
+}

@@ -1,0 +1,275 @@
+/* See session.h. */
+#include "front/session.h"
+
+#include "base/alloc.h"
+#include "base/must.h"
+
+/* ---- the end ------------------------------------------------------------------ */
+
+static size_t take_nothing(void *arg, const struct sp_slice *v, unsigned n)
+{
+	(void)arg;
+	(void)v;
+	(void)n;
+	return 0;
+}
+
+static void let_close(void *arg, const struct sp_cause *cause)
+{
+	(void)arg;
+	(void)cause;
+}
+
+static void drop_upstream(struct sp_session *s)
+{
+	static const struct sp_stream_events none = { .on_data = take_nothing, .on_closed = let_close };
+	struct sp_stream *up = s->upstream;
+
+	s->upstream = NULL;
+	if (!up)
+		return;
+	sp_stream_attach(up, &none, NULL);
+	sp_stream_close(up, SP_CLOSE_ABORT);
+}
+
+static void stop_all(struct sp_session *s)
+{
+	sp_timer_stop(s->env->loop, &s->timer);
+	sp_auth_cancel(&s->run);
+	sp_back_cancel(&s->opening);
+	drop_upstream(s);
+	s->state = SP_SESSION_ENDED;
+}
+
+static void fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
+{
+	stop_all(s);
+	sp_exchange_fail(&s->x, o, cause);
+	s->ev->on_failed(s);
+	sp_exchange_end(&s->x, s->env->loop);
+}
+
+static void on_fail_later(struct sp_timer *t)
+{
+	struct sp_session *s = SP_CONTAINER_OF(t, struct sp_session, timer);
+
+	fail(s, s->x.outcome, NULL); /* recorded already */
+}
+
+static void fail_later(struct sp_session *s, enum sp_outcome o, int err, const char *text)
+{
+	struct sp_cause cause = { 0 };
+
+	sp_cause_set(&cause, err, SP_DOMAIN_SELF, 0, "%s", text);
+	sp_exchange_fail(&s->x, o, &cause);
+	sp_timer_start(s->env->loop, &s->timer, 0, on_fail_later);
+}
+
+void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
+{
+	if (!sp_session_active(s))
+		return;
+	sp_exchange_fail(&s->x, o, cause);
+	if (s->relay) {
+		sp_relay_abort(s->relay, cause);
+		return;
+	}
+	if (s->state == SP_SESSION_RELAYING)
+		return; /* the relay could not start; on_ended is on its way */
+	stop_all(s);
+	sp_exchange_end(&s->x, s->env->loop);
+}
+
+void sp_session_abort(struct sp_session *s, const struct sp_cause *cause)
+{
+	sp_session_fail(s, SP_OUTCOME_CLIENT_GONE, cause);
+}
+
+/* ---- begin ---------------------------------------------------------------------- */
+
+static bool is_exchange_id(struct sp_slice id)
+{
+	size_t i;
+
+	for (i = 0; i < id.n; i++)
+		if (!((id.p[i] >= '0' && id.p[i] <= '9') || (id.p[i] >= 'a' && id.p[i] <= 'f')))
+			return false;
+	return id.n == SP_ID_SIZE - 1;
+}
+
+int sp_session_begin(struct sp_session *s, struct sp_front_env *env, const struct sp_session_events *ev, const char *front,
+		     const char *listener, const char *client, uint64_t conn_id, struct sp_slice exchange_id)
+{
+	int err;
+
+	sp_must(!sp_session_active(s) && !s->x.book);
+	*s = (struct sp_session){ .env = env, .ev = ev };
+	s->x.front = front;
+	s->x.listener = listener;
+	s->x.conn_id = conn_id;
+	(void)sp_slice_copy(sp_slice_str(client), s->x.client, sizeof(s->x.client));
+	if (is_exchange_id(exchange_id))
+		(void)sp_slice_copy(exchange_id, s->x.id, sizeof(s->x.id));
+	err = sp_exchange_begin(&s->x, env->book, env->loop);
+	if (err == 0) {
+		/* Awaits identify or identified; in this state already active. */
+		s->state = SP_SESSION_BEGUN;
+		return 0;
+	}
+	s->state = SP_SESSION_ENDED;
+	sp_exchange_end(&s->x, env->loop);
+	return err;
+}
+
+/* ---- identity --------------------------------------------------------------------- */
+
+static void on_auth(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause)
+{
+	struct sp_session *s = arg;
+
+	s->run = NULL;
+	if (outcome != SP_OUTCOME_OK) {
+		fail(s, outcome, cause);
+		return;
+	}
+	s->x.identity = *id;
+	*id = (struct sp_identity){ 0 };
+	s->state = SP_SESSION_IDENTIFIED;
+	s->ev->on_identified(s);
+}
+
+void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_request *req, bool need_tenant)
+{
+	struct sp_auth_request r = *req;
+
+	sp_must(s->state == SP_SESSION_BEGUN);
+	s->state = SP_SESSION_IDENTIFYING;
+	r.conn_id = s->x.conn_id;
+	r.listener = s->x.listener;
+	r.client_addr = s->x.client;
+	if (chain < 0 || !s->env->auth_worker) {
+		fail_later(s, SP_OUTCOME_FORBIDDEN, SP_EDENIED, "this listener has no chain");
+		return;
+	}
+	s->run = sp_auth_start(s->env->auth_worker, (unsigned)chain, &r, need_tenant, s->env->conf->timeouts.auth_ms, on_auth, s);
+	if (!s->run)
+		fail_later(s, SP_OUTCOME_UNAVAILABLE, SP_ENOMEM, "the chain could not start");
+}
+
+void sp_session_identified(struct sp_session *s, const char *tenant, const char *principal)
+{
+	sp_must(s->state == SP_SESSION_BEGUN);
+	s->x.identity.tenant = sp_strdup(tenant);
+	s->x.identity.principal = sp_strdup(principal);
+	s->state = SP_SESSION_IDENTIFIED;
+}
+
+/* ---- open --------------------------------------------------------------------------- */
+
+static void on_upstream_closed(void *arg, const struct sp_cause *cause)
+{
+	struct sp_session *s = arg;
+
+	s->upstream = NULL;
+	fail(s, sp_outcome_of_cause(cause), cause);
+}
+
+static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome, const struct sp_cause *cause)
+{
+	static const struct sp_stream_events waiting = { .on_data = take_nothing, .on_closed = on_upstream_closed };
+	struct sp_session *s = arg;
+
+	s->opening = NULL;
+	if (!stream) {
+		fail(s, outcome == SP_OUTCOME_OK ? SP_OUTCOME_UNKNOWN : outcome, cause);
+		return;
+	}
+	sp_timer_stop(s->env->loop, &s->timer);
+	s->upstream = stream;
+	sp_stream_attach(stream, &waiting, s);
+	s->x.opened_mono_ms = sp_loop_now_ms(s->env->loop);
+	s->x.outcome = SP_OUTCOME_OK;
+	s->state = SP_SESSION_OPENED;
+	s->ev->on_opened(s);
+}
+
+static void on_open_timeout(struct sp_timer *t)
+{
+	struct sp_session *s = SP_CONTAINER_OF(t, struct sp_session, timer);
+	struct sp_cause cause = { 0 };
+
+	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "not open within timeouts.open");
+	fail(s, SP_OUTCOME_TIMEOUT, &cause);
+}
+
+void sp_session_open(struct sp_session *s)
+{
+	struct sp_front_env *env = s->env;
+
+	sp_must(s->state == SP_SESSION_IDENTIFIED);
+	s->state = SP_SESSION_OPENING;
+	s->opening = sp_back_open(env->back, &s->x, on_back, s);
+	if (s->opening)
+		sp_timer_start(env->loop, &s->timer, env->conf->timeouts.open_ms, on_open_timeout);
+	else
+		fail_later(s, SP_OUTCOME_LIMIT, SP_ENOMEM, "open: out of memory");
+}
+
+/* ---- relay ---------------------------------------------------------------------------- */
+
+static void end(struct sp_session *s)
+{
+	s->state = SP_SESSION_ENDED;
+	sp_exchange_end(&s->x, s->env->loop);
+	s->ev->on_ended(s);
+}
+
+/* Whose failure it was decides: a client's leaving is no fault of the far side. */
+static enum sp_outcome outcome_of_relay(const struct sp_relay *r, const struct sp_cause *cause)
+{
+	switch (sp_relay_failed(r)) {
+	case SP_RELAY_NONE:
+		return SP_OUTCOME_OK;
+	case SP_RELAY_A:
+		return SP_OUTCOME_CLIENT_GONE;
+	case SP_RELAY_B:
+		return sp_outcome_of_cause(cause);
+	case SP_RELAY_SELF:
+		return cause->err == SP_ETIMEOUT ? SP_OUTCOME_TIMEOUT : SP_OUTCOME_SHUTDOWN;
+	}
+	return SP_OUTCOME_UNKNOWN;
+}
+
+static void on_relay_done(void *arg, const struct sp_cause *cause, uint64_t up_bytes, uint64_t down_bytes)
+{
+	struct sp_session *s = arg;
+
+	if (cause)
+		sp_exchange_fail(&s->x, outcome_of_relay(s->relay, cause), cause);
+	s->relay = NULL;
+	s->x.bytes_up = up_bytes;
+	s->x.bytes_down = down_bytes;
+	end(s);
+}
+
+static void on_end_later(struct sp_timer *t)
+{
+	end(SP_CONTAINER_OF(t, struct sp_session, timer));
+}
+
+void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool client_ended)
+{
+	const struct sp_conf *conf = s->env->conf;
+	struct sp_relay_options opt = { .half_closed_ms = conf->timeouts.half_closed_ms, .idle_ms = conf->timeouts.idle_ms,
+					.a_ended = client_ended };
+	struct sp_cause cause = { 0 };
+
+	sp_must(s->state == SP_SESSION_OPENED && s->upstream);
+	s->state = SP_SESSION_RELAYING;
+	if (sp_relay_start(client, s->upstream, &opt, on_relay_done, s, &s->relay) < 0) {
+		sp_cause_set(&cause, SP_ENOMEM, SP_DOMAIN_SELF, 0, "relay: out of memory");
+		sp_exchange_fail(&s->x, SP_OUTCOME_LIMIT, &cause);
+		sp_timer_start(s->env->loop, &s->timer, 0, on_end_later);
+	}
+	s->upstream = NULL;
+}
