@@ -4,6 +4,8 @@
  *          worker's loop thread, never blocking.  host->answer and host->log: any thread.
  * Memory   a pointer argument is borrowed until the call returns; keep = copy.  One exception:
  *          sp_request and its strings stay valid until finish().  Nothing crosses to be freed.
+ * Settings the plugin's group as a JSON object. Settings named "file" or "..._file" hold paths that are absolute or relative
+ *          to the working directory, whatever they were relative to in the configuration. Unknown ones should be errors.
  * Growth   structs begin with their size and only grow at the end; zero always means "not set". */
 #ifndef SALLYPORT_PLUGIN_H
 #define SALLYPORT_PLUGIN_H
@@ -71,7 +73,6 @@ typedef struct sp_answer {                /* plugin to host; copied before answe
 typedef void sp_fetch_cb(void *arg, int status, sp_str body, int64_t fresh_until);
 typedef struct sp_host {                  /* valid until close() */
     uint32_t size, minor;
-    const char *config_dir;               /* relative paths in settings start here */
     void (*answer)(sp_ticket t, const sp_answer *a); /* first wins; inside request() is fine */
     void (*log)(int level, sp_ticket t, const char *fmt, ...);
     /* Absent (SP_HAS) where the host cannot fetch. */

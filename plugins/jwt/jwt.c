@@ -1,7 +1,6 @@
 /* jwt: callers prove who they are by a JSON Web Token of a configured issuer. Settings: policy.h. The token is what the client
  * sent as bearer token, or as password. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,15 +68,11 @@ static int file_read(const char *path, char **text_out, size_t *n_out, sp_error 
 
 static int keys_load(struct jwt *j, sp_error *err)
 {
-	const char *file = j->policy.jwks_file;
-	char path[PATH_MAX], why[256];
-	char *text = NULL;
+	const char *path = j->policy.jwks_file;
+	char *text = NULL, why[256];
 	size_t n = 0;
 	int rc;
 
-	rc = snprintf(path, sizeof(path), "%s%s%s", file[0] == '/' ? "" : j->host->config_dir, file[0] == '/' ? "" : "/", file);
-	if (rc < 0 || (size_t)rc >= sizeof(path))
-		return pc_fail(err, "jwks_file", -1, "the path is too long");
 	if (file_read(path, &text, &n, err) < 0)
 		return -1;
 	rc = jwt_keyset_import(text, n, &j->keys, why, sizeof(why));

@@ -1,7 +1,7 @@
 /* What a token must look like to be accepted: the plugin's settings.
  *
  *   issuer           required: "iss", exactly
- *   jwks_file        required: the issuer's public keys, a JWK set; relative to the configuration file
+ *   jwks_file        required: the issuer's public keys, a JWK set
  *   audience         a string or a list: "aud" must hold one of them. Absent: any
  *   allowed_clients  a list: the client that the token was issued to must be one of them. Absent: any
  *   tenant_claims    default "tenant": paths of claims, the first that is there names the tenant. An empty list: none does

@@ -45,7 +45,6 @@ struct sp_auth_chain {
 struct sp_auth {
 	struct sp_conf *conf;
 	struct sp_host host;
-	char *config_dir;
 	struct sp_auth_chain *chains;
 	unsigned chain_count, instance_count;
 	bool check_only;

@@ -8,10 +8,16 @@ if ENABLE_TESTS
 check_PROGRAMS += tests/unit/test_auth
 TESTS += tests/unit/test_auth
 tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h tests/unit/auth/suites.h tests/unit/auth/fixture.h \
-  tests/unit/auth/fixture.c tests/unit/auth/test_chain.c tests/unit/auth/test_load.c tests/unit/auth/test_tickets.c
+  tests/unit/auth/fixture.c tests/unit/auth/test_chain.c tests/unit/auth/test_load.c tests/unit/auth/test_plugins.c \
+  tests/unit/auth/test_tickets.c
 tests_unit_test_auth_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
   -DSP_TEST_MODULE_DIR='"$(abs_top_builddir)/tests/unit/auth/broken/.libs"'
 tests_unit_test_auth_LDADD = $(SP_AUTH_LIBS) $(CHECK_LIBS)
+if WITH_JWT
+tests_unit_test_auth_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h
+tests_unit_test_auth_CPPFLAGS += -DSP_WITH_JWT $(JWT_CFLAGS)
+tests_unit_test_auth_LDADD += $(JWT_LIBS)
+endif
 EXTRA_tests_unit_test_auth_DEPENDENCIES = $(SP_TEST_MODULES) $(pkglib_LTLIBRARIES)
 
 # Plugins that misbehave. -rpath makes libtool build shared objects that are not installed.

@@ -76,15 +76,6 @@ static void open_instance(struct sp_auth *a, struct sp_auth_instance *in, struct
 		report(in, r, &e, "it did not open");
 }
 
-static char *folder_of(const char *file)
-{
-	const char *slash = file ? strrchr(file, '/') : NULL;
-
-	if (!slash)
-		return sp_strdup(".");
-	return sp_slice_dup(sp_slice_make(file, slash == file ? 1 : (size_t)(slash - file)));
-}
-
 int sp_auth_open(struct sp_conf *c, bool check_only, struct sp_auth **out, struct sp_report *r)
 {
 	struct sp_auth *a = SP_NEW(struct sp_auth);
@@ -92,9 +83,8 @@ int sp_auth_open(struct sp_conf *c, bool check_only, struct sp_auth **out, struc
 
 	a->conf = sp_conf_ref(c);
 	a->check_only = check_only;
-	a->config_dir = folder_of(c->file);
 	/* The fetch members are not served yet: the size says so (SP_HAS). */
-	a->host = (struct sp_host){ .size = offsetof(struct sp_host, fetch), .minor = SP_ABI_MINOR, .config_dir = a->config_dir,
+	a->host = (struct sp_host){ .size = offsetof(struct sp_host, fetch), .minor = SP_ABI_MINOR,
 				    .answer = sp_auth_host_answer, .log = sp_auth_host_log };
 	a->chain_count = c->chain_count;
 	a->chains = sp_calloc(c->chain_count + 1, sizeof(*a->chains));
@@ -132,7 +122,6 @@ void sp_auth_close(struct sp_auth **ap)
 		free(a->chains[i].instances);
 	}
 	free(a->chains);
-	free(a->config_dir);
 	sp_conf_unref(&a->conf);
 	free(a);
 	*ap = NULL;

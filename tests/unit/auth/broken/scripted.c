@@ -137,7 +137,7 @@ static int script_open(const sp_host *h, const char *json, void *prev, void **in
 		free(s);
 		return -1;
 	}
-	h->log(SP_LEVEL_DEBUG, (sp_ticket){ 0 }, "open in %s, fetch %s", h->config_dir, SP_HAS(sp_host, h, fetch) ? "yes" : "no");
+	h->log(SP_LEVEL_DEBUG, (sp_ticket){ 0 }, "open, fetch %s", SP_HAS(sp_host, h, fetch) ? "yes" : "no");
 	stats.opened++;
 	*inst = s;
 	return 0;
