@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/must.h"
+#include "net/tcp.h"
 
 enum direct_state { OPEN, DRAINING, CLOSING };
 

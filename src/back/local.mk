@@ -7,6 +7,8 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/back/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_back
 TESTS += tests/unit/test_back
-tests_unit_test_back_SOURCES = tests/unit/back/main.c tests/unit/run.h
+tests_unit_test_back_SOURCES = tests/unit/run.h tests/unit/peer.c tests/unit/peer.h
+tests_unit_test_back_SOURCES += tests/unit/back/main.c tests/unit/back/suites.h
+tests_unit_test_back_SOURCES += tests/unit/back/test_direct.c
 tests_unit_test_back_LDADD = $(SP_BACK_LIBS) $(CHECK_LIBS)
 endif

@@ -8,6 +8,8 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/exchange/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_exchange
 TESTS += tests/unit/test_exchange
-tests_unit_test_exchange_SOURCES = tests/unit/exchange/main.c tests/unit/run.h
+tests_unit_test_exchange_SOURCES = tests/unit/run.h tests/unit/peer.c tests/unit/peer.h \
+  tests/unit/exchange/main.c tests/unit/exchange/suites.h \
+  tests/unit/exchange/test_exchange.c tests/unit/exchange/test_relay.c
 tests_unit_test_exchange_LDADD = $(SP_EXCHANGE_LIBS) $(CHECK_LIBS)
 endif

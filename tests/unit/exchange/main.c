@@ -1,6 +1,6 @@
-#include "../run.h"
+#include "suites.h"
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_exchange, sp_suite_relay, NULL });
 }

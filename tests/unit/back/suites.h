@@ -1,0 +1,9 @@
+#ifndef SP_TESTS_UNIT_BACK_SUITES_H
+#define SP_TESTS_UNIT_BACK_SUITES_H
+
+#include "../peer.h"
+#include "../run.h"
+
+Suite *sp_suite_direct(void);
+
+#endif
