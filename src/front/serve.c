@@ -1,0 +1,355 @@
+/* See serve.h. One request: NEW -> identify -> open -> 200 and relay, or an answer by the outcome table and END_STREAM. */
+#include "front/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "codec/http1.h"
+#include "codec/upgrade.h"
+
+struct request {
+	struct sp_session session;
+	struct sp_list node;
+	struct sp_serve *serve;
+	struct sp_h2_stream *stream; /* NULL: gone, or the relay's */
+	char *tenant;		     /* sallyport-tenant; NULL: not sent */
+	bool ended;		     /* the session's end was seen */
+	struct sp_reap reap;
+};
+
+struct sp_serve {
+	struct sp_serve_options opt;
+	struct sp_h2 *h2; /* NULL once it is gone */
+	struct sp_list requests;
+	struct sp_cause cause;
+	bool closed_told;
+	struct sp_reap reap;
+};
+
+static void serve_free(struct sp_reap *r)
+{
+	free(SP_CONTAINER_OF(r, struct sp_serve, reap));
+}
+
+static void maybe_closed(struct sp_serve *s)
+{
+	if (s->h2 || !sp_list_empty(&s->requests) || s->closed_told)
+		return;
+	s->closed_told = true;
+	sp_reap(s->opt.env->loop, &s->reap, serve_free);
+	s->opt.on_closed(s->opt.arg, s->cause.err ? &s->cause : NULL);
+}
+
+/* ---- one request --------------------------------------------------------------------------- */
+
+static struct request *of(struct sp_session *s)
+{
+	return SP_CONTAINER_OF(s, struct request, session);
+}
+
+static void request_free(struct sp_reap *r)
+{
+	struct request *q = SP_CONTAINER_OF(r, struct request, reap);
+
+	free(q->tenant);
+	free(q);
+}
+
+static void maybe_free(struct request *q)
+{
+	if (!q->ended || q->stream || !sp_list_linked(&q->node))
+		return;
+	sp_list_remove(&q->node);
+	sp_reap(q->serve->opt.env->loop, &q->reap, request_free);
+	maybe_closed(q->serve);
+}
+
+static void proxy_status(const struct request *q, char *dst, size_t size)
+{
+	char own[256] = "";
+	const char *far = q->session.x.proxy_status;
+
+	(void)sp_proxy_status_write(q->serve->opt.name, q->session.x.outcome, own, sizeof(own));
+	snprintf(dst, size, "%s%s%s", far, far[0] && own[0] ? ", " : "", own);
+}
+
+/* By the outcome table: status, proxy-status, a line for people, END_STREAM. */
+static void answer_failure(struct request *q)
+{
+	const struct sp_outcome_row *row = sp_outcome_row(q->session.x.outcome);
+	char status[SP_PROXY_STATUS_SIZE + 256], body[160];
+	struct sp_fields f = { 0 };
+	struct sp_stream *io;
+
+	if (!q->stream)
+		return;
+	io = sp_h2_stream_io(q->stream);
+	proxy_status(q, status, sizeof(status));
+	if (status[0])
+		sp_fields_add(&f, SP_SLICE("proxy-status"), sp_slice_str(status));
+	sp_fields_add(&f, SP_SLICE("content-type"), SP_SLICE("text/plain"));
+	if (row->http_status == 407)
+		sp_fields_add(&f, SP_SLICE("proxy-authenticate"), SP_SLICE("Bearer realm=\"sallyport\""));
+	if (row->http_status == 429 || row->http_status == 503)
+		sp_fields_add(&f, SP_SLICE("retry-after"), SP_SLICE("1"));
+	snprintf(body, sizeof(body), "%s: exchange %s\n", row->word, q->session.x.id);
+	if (sp_h2_respond(q->stream, row->http_status, &f, false) == 0)
+		(void)sp_stream_write(io, body, strlen(body));
+	sp_stream_close(io, SP_CLOSE_FLUSH);
+}
+
+static void fail(struct request *q, enum sp_outcome o, const char *why)
+{
+	struct sp_cause c = { 0 };
+
+	sp_cause_set(&c, SP_EDENIED, SP_DOMAIN_SELF, 0, "%s", why);
+	sp_session_fail(&q->session, o, &c);
+	q->ended = true;
+	answer_failure(q);
+	maybe_free(q);
+}
+
+static bool may_name_tenant(const struct request *q)
+{
+	const char *principal = q->session.x.identity.principal;
+	char **p = q->serve->opt.speaks_for_any;
+
+	for (; p && *p; p++)
+		if (strcmp(*p, "*") == 0 || (principal && strcmp(*p, principal) == 0))
+			return true;
+	return false;
+}
+
+/* The tenant is the credential's, or the one a caller names that may speak for several; never a mixture. */
+static void on_identified(struct sp_session *s)
+{
+	struct request *q = of(s);
+	struct sp_identity *id = &s->x.identity;
+	bool same = id->tenant && q->tenant && strcmp(id->tenant, q->tenant) == 0;
+
+	if (q->serve->opt.chain >= 0) {
+		if (q->tenant && !same && !may_name_tenant(q)) {
+			fail(q, SP_OUTCOME_TENANT_CONFLICT, SP_FIELD_TENANT " from a caller that may not speak for other tenants");
+			return;
+		}
+		if (!q->tenant && !id->tenant) {
+			fail(q, SP_OUTCOME_TENANT_UNKNOWN, "neither the credential nor " SP_FIELD_TENANT " names a tenant");
+			return;
+		}
+		if (q->tenant && !same) {
+			free(id->tenant);
+			id->tenant = q->tenant;
+			q->tenant = NULL;
+		}
+	}
+	sp_session_open(s);
+}
+
+static void on_opened(struct sp_session *s)
+{
+	struct request *q = of(s);
+	struct sp_stream *io;
+
+	if (!q->stream || sp_h2_respond(q->stream, 200, NULL, false) < 0) {
+		sp_session_abort(s, NULL);
+		q->ended = true;
+		maybe_free(q);
+		return;
+	}
+	io = sp_h2_stream_io(q->stream);
+	q->stream = NULL;
+	sp_session_relay(s, io);
+}
+
+static void on_failed(struct sp_session *s)
+{
+	struct request *q = of(s);
+
+	q->ended = true;
+	answer_failure(q);
+	maybe_free(q);
+}
+
+static void on_ended(struct sp_session *s)
+{
+	of(s)->ended = true;
+	maybe_free(of(s));
+}
+
+static const struct sp_session_events session_events = {
+	.on_identified = on_identified,
+	.on_opened = on_opened,
+	.on_failed = on_failed,
+	.on_ended = on_ended,
+};
+
+static void on_stream_closed(void *arg, const struct sp_cause *cause)
+{
+	struct request *q = arg;
+
+	q->stream = NULL;
+	if (!q->ended) {
+		sp_session_abort(&q->session, cause);
+		q->ended = true;
+	}
+	maybe_free(q);
+}
+
+static size_t on_early_data(void *arg, const struct sp_slice *v, unsigned n)
+{
+	(void)arg, (void)v, (void)n;
+	return 0; /* kept for the relay */
+}
+
+static const struct sp_stream_events stream_events = { .on_data = on_early_data, .on_closed = on_stream_closed };
+
+static void identify(struct request *q, const struct sp_fields *head)
+{
+	const struct sp_serve_options *opt = &q->serve->opt;
+	struct sp_auth_request req = { .conn_id = opt->conn_id, .listener = opt->listener, .client_addr = opt->peer };
+	struct sp_slice value = sp_fields_get(head, "proxy-authorization"), user, password;
+	enum sp_http_credentials kind = SP_CREDENTIALS_NONE;
+	char scratch[1024];
+
+	if (value.p && (sp_http_credentials_parse(value, &kind, &req.secret, scratch, sizeof(scratch), &user, &password) < 0 ||
+			kind != SP_CREDENTIALS_BEARER)) {
+		fail(q, SP_OUTCOME_BAD_CREDENTIAL, "proxy-authorization is not a bearer token");
+		return;
+	}
+	req.kind = kind == SP_CREDENTIALS_BEARER ? SP_AUTH_BEARER : SP_AUTH_NONE;
+	req.location = sp_fields_get(head, SP_FIELD_LOCATION);
+	req.target_host = sp_slice_str(q->session.x.target.host);
+	req.target_port = q->session.x.target.port;
+	if (opt->tls && opt->tls->has_cert) {
+		req.cert_subject = sp_slice_str(opt->tls->cert_subject);
+		req.cert_sans = sp_slice_str(opt->tls->cert_sans);
+		req.cert_sha256 = sp_slice_str(opt->tls->cert_sha256);
+	}
+	sp_session_identify(&q->session, opt->chain, &req, opt->speaks_for_any == NULL);
+}
+
+/* What the head says is wrong with it; NULL: nothing. */
+static const char *read_head(struct request *q, const struct sp_fields *head, enum sp_outcome *outcome)
+{
+	struct sp_exchange *x = &q->session.x;
+	struct sp_slice v;
+
+	*outcome = SP_OUTCOME_NOT_IMPLEMENTED;
+	if (!sp_slice_eq_str(sp_fields_get(head, ":method"), "CONNECT") || sp_fields_get(head, ":protocol").p)
+		return "only CONNECT is served here";
+	*outcome = SP_OUTCOME_BAD_REQUEST;
+	if (sp_authority_parse(sp_fields_get(head, ":authority"), 0, &x->target) < 0)
+		return ":authority is no host:port";
+	v = sp_fields_get(head, SP_FIELD_LOCATION);
+	if (v.p && (sp_slice_copy(v, x->location, sizeof(x->location)) < 0))
+		return "a bad " SP_FIELD_LOCATION;
+	v = sp_fields_get(head, SP_FIELD_TENANT);
+	if (sp_fields_count(head, SP_FIELD_TENANT) > 1 || (v.p && (v.n == 0 || memchr(v.p, 0, v.n))))
+		return "a bad " SP_FIELD_TENANT;
+	q->tenant = sp_slice_dup(v);
+	return NULL;
+}
+
+static void on_request(void *arg, struct sp_h2_stream *stream, const struct sp_fields *head)
+{
+	struct sp_serve *s = arg;
+	struct request *q = SP_NEW(struct request);
+	enum sp_outcome outcome;
+	const char *wrong;
+
+	q->serve = s;
+	q->stream = stream;
+	sp_list_append(&s->requests, &q->node);
+	sp_stream_attach(sp_h2_stream_io(stream), &stream_events, q);
+	if (sp_session_begin(&q->session, s->opt.env, &session_events, "tunnel", s->opt.listener, s->opt.peer, s->opt.conn_id,
+			     sp_fields_get(head, SP_FIELD_EXCHANGE)) < 0) {
+		q->ended = true;
+		answer_failure(q);
+		maybe_free(q);
+		return;
+	}
+	wrong = read_head(q, head, &outcome);
+	if (wrong)
+		fail(q, outcome, wrong);
+	else if (s->opt.chain >= 0)
+		identify(q, head);
+	else
+		sp_session_identified(&q->session, "", NULL);
+}
+
+/* ---- the connection ----------------------------------------------------------------------------- */
+
+static void on_ready(void *arg)
+{
+	struct sp_serve *s = arg;
+
+	if (s->opt.on_ready)
+		s->opt.on_ready(s->opt.arg);
+}
+
+static void on_goaway(void *arg, uint32_t code)
+{
+	struct sp_serve *s = arg;
+
+	(void)code;
+	if (s->opt.on_goaway)
+		s->opt.on_goaway(s->opt.arg);
+}
+
+static void on_h2_closed(void *arg, const struct sp_cause *cause)
+{
+	struct sp_serve *s = arg;
+
+	s->h2 = NULL;
+	if (cause)
+		s->cause = *cause;
+	maybe_closed(s);
+}
+
+static const struct sp_h2_events h2_events = {
+	.on_ready = on_ready,
+	.on_request = on_request,
+	.on_goaway = on_goaway,
+	.on_closed = on_h2_closed,
+};
+
+int sp_serve_start(const struct sp_serve_options *opt, struct sp_stream *carrier, struct sp_serve **out)
+{
+	const struct sp_conf *c = opt->env->conf;
+	struct sp_h2_options h2 = {
+		.stream_window_bytes = c->limits.stream_window_bytes,
+		.connection_window_bytes = c->limits.connection_window_bytes,
+		.max_streams = c->limits.streams_per_tunnel,
+		.max_head_bytes = c->limits.head_bytes,
+		.ping_after_ms = c->tunnels.ping_after_ms,
+		.ping_timeout_ms = c->tunnels.ping_timeout_ms,
+	};
+	struct sp_serve *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return SP_ENOMEM;
+	s->opt = *opt;
+	sp_list_init(&s->requests);
+	err = sp_h2_new(opt->env->loop, carrier, SP_H2_SERVER, &h2, &h2_events, s, &s->h2);
+	if (err < 0) {
+		free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void sp_serve_drain(struct sp_serve *s)
+{
+	if (s->h2)
+		sp_h2_drain(s->h2, s->opt.env->conf->timeouts.drain_ms);
+}
+
+void sp_serve_close(struct sp_serve *s)
+{
+	if (s->h2)
+		sp_h2_close(s->h2);
+}
