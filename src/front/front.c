@@ -89,7 +89,7 @@ static const struct sp_front_ops *ops_of(enum sp_protocol p)
 	case SP_PROTOCOL_FORWARD:
 		return &sp_front_forward;
 	case SP_PROTOCOL_TUNNEL:
-		return NULL;
+		return &sp_front_tunnel;
 	}
 	return NULL;
 }

@@ -7,6 +7,7 @@ libsp_front_la_SOURCES += src/front/front.c
 libsp_front_la_SOURCES += src/front/http.c
 libsp_front_la_SOURCES += src/front/session.c src/front/session.h
 libsp_front_la_SOURCES += src/front/socks5.c
+libsp_front_la_SOURCES += src/front/serve.c src/front/serve.h src/front/tunnel.c src/front/uplink.c
 SP_FRONT_LIBS = libsp_front.la $(SP_BACK_LIBS)
 
 if ENABLE_TESTS

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "codec/http1.h"
 #include "codec/upgrade.h"
+#include "front/answer.h"
 
 struct request {
 	struct sp_session session;
@@ -79,8 +80,10 @@ static void proxy_status(const struct request *q, char *dst, size_t size)
 static void answer_failure(struct request *q)
 {
 	const struct sp_outcome_row *row = sp_outcome_row(q->session.x.outcome);
-	char status[SP_PROXY_STATUS_SIZE + 256], body[160];
+	unsigned retry_s = sp_answer_retry_after_s(q->session.x.outcome);
+	char status[SP_PROXY_STATUS_SIZE + 256], retry[16];
 	struct sp_fields f = { 0 };
+	struct sp_buf body = { 0 };
 	struct sp_stream *io;
 
 	if (!q->stream)
@@ -92,11 +95,14 @@ static void answer_failure(struct request *q)
 	sp_fields_add(&f, SP_SLICE("content-type"), SP_SLICE("text/plain"));
 	if (row->http_status == 407)
 		sp_fields_add(&f, SP_SLICE("proxy-authenticate"), SP_SLICE("Bearer realm=\"sallyport\""));
-	if (row->http_status == 429 || row->http_status == 503)
-		sp_fields_add(&f, SP_SLICE("retry-after"), SP_SLICE("1"));
-	snprintf(body, sizeof(body), "%s: exchange %s\n", row->word, q->session.x.id);
+	snprintf(retry, sizeof(retry), "%u", retry_s);
+	if (retry_s)
+		sp_fields_add(&f, SP_SLICE("retry-after"), sp_slice_str(retry));
+	(void)sp_answer_sentence(&body, &q->session.x);
+	(void)sp_buf_append_str(&body, ".\n");
 	if (sp_h2_respond(q->stream, row->http_status, &f, false) == 0)
-		(void)sp_stream_write(io, body, strlen(body));
+		(void)sp_stream_write(io, body.mem + body.off, body.len);
+	sp_buf_deinit(&body);
 	sp_stream_close(io, SP_CLOSE_FLUSH);
 }
 
@@ -160,7 +166,7 @@ static void on_opened(struct sp_session *s)
 	}
 	io = sp_h2_stream_io(q->stream);
 	q->stream = NULL;
-	sp_session_relay(s, io);
+	sp_session_relay(s, io, false);
 }
 
 static void on_failed(struct sp_session *s)
@@ -276,7 +282,7 @@ static void on_request(void *arg, struct sp_h2_stream *stream, const struct sp_f
 	else if (s->opt.chain >= 0)
 		identify(q, head);
 	else
-		sp_session_identified(&q->session, "", NULL);
+		sp_session_identified(&q->session, "", NULL), sp_session_open(&q->session);
 }
 
 /* ---- the connection ----------------------------------------------------------------------------- */
