@@ -81,7 +81,7 @@ static void answer_failure(struct request *q)
 {
 	const struct sp_outcome_row *row = sp_outcome_row(q->session.x.outcome);
 	unsigned retry_s = sp_answer_retry_after_s(q->session.x.outcome);
-	char status[SP_PROXY_STATUS_SIZE + 256], retry[16];
+	char status[SP_PROXY_STATUS_SIZE + 260], retry[16];
 	struct sp_fields f = { 0 };
 	struct sp_buf body = { 0 };
 	struct sp_stream *io;
