@@ -6,7 +6,9 @@ libsp_net_la_SOURCES = \
   src/net/pair.c \
   src/net/rx.c \
   src/net/stream.h src/net/stream_int.h \
-  src/net/tcp.c src/net/tcp.h src/net/tcp_int.h
+  src/net/tcp.c src/net/tcp.h src/net/tcp_int.h \
+  src/net/tls.c src/net/tls.h src/net/tls_int.h \
+  src/net/tls_ctx.c src/net/tls_peer.c
 SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 if ENABLE_TESTS
@@ -15,6 +17,7 @@ check_PROGRAMS += tests/unit/test_net
 TESTS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/run.h \
   tests/unit/net/main.c tests/unit/net/suites.h \
+  tests/unit/net/certs.c tests/unit/net/certs.h \
   tests/unit/net/ends.c tests/unit/net/ends.h \
   tests/unit/net/test_loop.c tests/unit/net/test_stream.c
 tests_unit_test_net_LDADD = $(SP_NET_LIBS) $(CHECK_LIBS)

@@ -36,6 +36,13 @@ struct spare {
 	struct spare *next;
 };
 
+struct until { /* what sp_loop_run_until() waits for */
+	bool (*cond)(void *arg);
+	void *arg;
+	struct sp_timer deadline;
+	bool passed;
+};
+
 struct sp_loop {
 	uv_loop_t uv;
 	pthread_t thread;
@@ -45,6 +52,7 @@ struct sp_loop {
 	uv_idle_t idle; /* runs while calls were left for the next turn: poll must not block */
 	uv_async_t async;
 	bool running, stop;
+	struct until *until; /* NULL: sp_loop_run() */
 	uint64_t turn;
 
 	struct sp_list deferred, dead;
@@ -231,6 +239,13 @@ static void on_idle(uv_idle_t *h)
 	(void)h; /* its being active is the point */
 }
 
+static bool until_over(struct sp_loop *loop)
+{
+	struct until *u = loop->until;
+
+	return u && (u->passed || u->cond(u->arg));
+}
+
 static void turn_end(struct sp_loop *loop)
 {
 	unsigned round;
@@ -238,7 +253,7 @@ static void turn_end(struct sp_loop *loop)
 	for (round = 0; round < DEFER_ROUNDS_MAX && !sp_list_empty(&loop->deferred); round++)
 		run_deferred_round(loop);
 	run_reap(loop);
-	if (!sp_list_empty(&loop->deferred) || timers_due(loop))
+	if (!sp_list_empty(&loop->deferred) || timers_due(loop) || until_over(loop))
 		sp_must(uv_idle_start(&loop->idle, on_idle) == 0);
 	else
 		uv_idle_stop(&loop->idle);
@@ -456,33 +471,29 @@ void sp_loop_stop(struct sp_loop *loop)
 		uv_stop(&loop->uv);
 }
 
-struct deadline {
-	struct sp_timer timer;
-	bool passed;
-};
-
 static void on_deadline(struct sp_timer *t)
 {
-	SP_CONTAINER_OF(t, struct deadline, timer)->passed = true;
+	SP_CONTAINER_OF(t, struct until, deadline)->passed = true;
 }
 
 bool sp_loop_run_until(struct sp_loop *loop, bool (*cond)(void *arg), void *arg, uint64_t max_ms)
 {
-	struct deadline deadline = { 0 };
-	bool holds;
+	struct until until = { .cond = cond, .arg = arg };
 
 	sp_loop_assert(loop);
 	sp_must(!loop->running);
-	sp_timer_start(loop, &deadline.timer, max_ms, on_deadline);
+	sp_timer_start(loop, &until.deadline, max_ms, on_deadline);
 	loop->stop = false;
 	loop->running = true;
+	loop->until = &until;
 	run_posts(loop);
 	turn_end(loop);
-	while (!(holds = cond(arg)) && !deadline.passed && !loop->stop)
+	while (!until_over(loop) && !loop->stop)
 		uv_run(&loop->uv, UV_RUN_ONCE);
+	loop->until = NULL;
 	loop->running = false;
-	sp_timer_stop(loop, &deadline.timer);
-	return holds;
+	sp_timer_stop(loop, &until.deadline);
+	return cond(arg);
 }
 
 void sp_loop_assert(const struct sp_loop *loop)

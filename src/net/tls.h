@@ -42,7 +42,10 @@ typedef void sp_tls_ready_cb(void *arg, const struct sp_tls_peer *peer, const st
  * the returned stream before the loop turns. 0 or SP_ENOMEM / SP_ETLS (the carrier is then closed). */
 int sp_tls_open(struct sp_tls_ctx *ctx, struct sp_stream *carrier, const char *verify_name, uint64_t timeout_ms,
 		sp_tls_ready_cb *on_ready, void *arg, struct sp_stream **out);
+/* NULL before the handshake is done. */
 const struct sp_tls_peer *sp_tls_peer(const struct sp_stream *s);
+/* The payload shows its own end (HTTP/2, lengths): a TCP end without close_notify is on_eof, not a failure. */
+void sp_tls_payload_delimited(struct sp_stream *s);
 /* Sends what this turn has coalesced now. */
 void sp_tls_flush(struct sp_stream *s);
 

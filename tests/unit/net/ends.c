@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "certs.h"
 #include "net/loop_int.h"
 #include "net/tcp_int.h"
+#include "net/tls_int.h"
 
-const char *const kind_names[] = { "pair", "tcp", "unix" };
 struct sp_loop *loop;
 
 uint64_t hash_add(uint64_t h, const uint8_t *p, size_t n)
@@ -217,15 +218,18 @@ void end_attach(struct end *e, struct sp_stream *s)
 	sp_stream_attach(s, &end_events, e);
 }
 
-void ends_open(enum kind kind, struct end *a, struct end *b)
+void ends_connect(enum kind kind, struct sp_stream **a, struct sp_stream **b)
 {
 	struct meeting m = { 0 };
 
 	switch (kind) {
 	case KIND_PAIR:
+	case KIND_TLS_PAIR:
 		ck_assert_int_eq(sp_stream_pair(loop, &m.dialled, &m.accepted), 0);
 		break;
 	case KIND_TCP:
+	case KIND_TLS13:
+	case KIND_TLS12:
 		open_tcp(&m);
 		break;
 	case KIND_UNIX:
@@ -234,10 +238,57 @@ void ends_open(enum kind kind, struct end *a, struct end *b)
 	case KIND_COUNT:
 		break;
 	}
+	*a = m.dialled;
+	*b = m.accepted;
+}
+
+static unsigned ready;
+
+static void on_ready(void *arg, const struct sp_tls_peer *peer, const struct sp_cause *cause)
+{
+	(void)arg;
+	ck_assert_msg(peer != NULL, "%s", cause ? cause->text : "?");
+	ready++;
+}
+
+static void wrap_tls(enum kind kind, struct end *a, struct end *b)
+{
+	struct sp_tls_config server = { .server = true }, client = { 0 };
+	struct sp_tls_ctx *cs, *cc;
+	struct sp_stream *s;
+
+	certs_setup();
+	certs_make_usual();
+	server.cert_file = CERT("server");
+	server.key_file = KEY("server");
+	client.ca_file = CERT("ca");
+	ck_assert_int_eq(sp_tls_ctx_new(&server, &cs, NULL), 0);
+	ck_assert_int_eq(sp_tls_ctx_new(&client, &cc, NULL), 0);
+	certs_teardown();
+	if (kind == KIND_TLS12)
+		SSL_CTX_set_max_proto_version(sp_tls_ctx_ssl(cc), TLS1_2_VERSION);
+	ready = 0;
+	ck_assert_int_eq(sp_tls_open(cc, a->s, "gateway.test", GRACE_MS, on_ready, NULL, &s), 0);
+	end_attach(a, s);
+	ck_assert_int_eq(sp_tls_open(cs, b->s, NULL, GRACE_MS, on_ready, NULL, &s), 0);
+	end_attach(b, s);
+	sp_tls_ctx_unref(&cc);
+	sp_tls_ctx_unref(&cs);
+	run_until_count(&ready, 2);
+	ck_assert_str_eq(sp_tls_peer(a->s)->version, kind == KIND_TLS12 ? "TLSv1.2" : "TLSv1.3");
+}
+
+void ends_open(enum kind kind, struct end *a, struct end *b)
+{
+	struct sp_stream *sa, *sb;
+
+	ends_connect(kind, &sa, &sb);
 	*a = (struct end){ .collect = true, .other = b, .seed = 1 };
 	*b = (struct end){ .collect = true, .other = a, .seed = 2 };
-	end_attach(a, m.dialled);
-	end_attach(b, m.accepted);
+	end_attach(a, sa);
+	end_attach(b, sb);
+	if (kind >= KIND_TLS13)
+		wrap_tls(kind, a, b);
 }
 
 void end_free(struct end *e)

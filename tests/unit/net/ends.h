@@ -5,11 +5,11 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 
 #define GRACE_MS 30000
 
-enum kind { KIND_PAIR, KIND_TCP, KIND_UNIX, KIND_COUNT };
-extern const char *const kind_names[];
+enum kind { KIND_PAIR, KIND_TCP, KIND_UNIX, KIND_TLS13, KIND_TLS12, KIND_TLS_PAIR, KIND_COUNT };
 
 struct end {
 	struct sp_stream *s; /* NULL after on_closed */
@@ -38,6 +38,8 @@ void ends_teardown(void); /* waits for what still lingers */
 /* A connected pair, attached, reading stopped. a is the client. */
 void ends_open(enum kind kind, struct end *a, struct end *b);
 void end_attach(struct end *e, struct sp_stream *s);
+/* The same, of two plain streams, attached to nobody. */
+void ends_connect(enum kind kind, struct sp_stream **a, struct sp_stream **b);
 /* Aborts what is open, waits for both on_closed, frees. */
 void ends_close(struct end *a, struct end *b);
 /* Frees what e holds; it must be closed. */
