@@ -64,10 +64,11 @@ tests_unit_test_plugins_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 tests_unit_test_plugins_CFLAGS = $(SP_PLUGIN_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_plugins_LDADD = plugins/libcommon.la $(JSONC_LIBS) $(CHECK_LIBS)
 if WITH_JWT
-tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/test_jwt_keyset.c \
+tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/test_devtoken.c \
+  src/devtoken/key.c src/devtoken/sign.c tests/unit/plugins/test_jwt_keyset.c \
   tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/test_jwt_verify.c
-tests_unit_test_plugins_CPPFLAGS += -DSP_WITH_JWT
+tests_unit_test_plugins_CPPFLAGS += -I$(top_srcdir)/src -DSP_WITH_JWT
 tests_unit_test_plugins_CFLAGS += $(SSL_CFLAGS) $(JWT_CFLAGS)
-tests_unit_test_plugins_LDADD += plugins/libjwtverify.la $(SSL_LIBS) $(JWT_LIBS)
+tests_unit_test_plugins_LDADD += plugins/libjwtverify.la $(SP_BASE_LIBS) $(SSL_LIBS) $(JWT_LIBS)
 endif
 endif

@@ -1,5 +1,6 @@
 /* The plugins that come with sallyport, loaded as the daemon loads them: the four operational modes and what they refuse. */
-#define _GNU_SOURCE
+#include "config.h" /* asprintf */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
-#define _GNU_SOURCE
+#include "config.h" /* asprintf */
+
 #include "mint.h"
 
 #include <jwt.h>

@@ -4,6 +4,7 @@
 #include <check.h>
 
 Suite *suite_common(void);
+Suite *suite_devtoken(void);
 Suite *suite_mtls_names(void);
 Suite *suite_jwt_keyset(void);
 Suite *suite_jwt_policy(void);
