@@ -15,6 +15,11 @@
 #define SP_ABI_MAGIC 0x53505031u /* "SPP1"; a breaking change gets a new magic AND a new symbol */
 #define SP_ABI_MINOR 0u
 #define SP_PLUGIN_SYMBOL "sallyport_plugin_v1"
+#ifdef __GNUC__
+# define SP_PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+# define SP_PRINTF_LIKE(fmt, args)
+#endif
 #define SP_HAS(type, ptr, member) ((ptr)->size >= offsetof(type, member) + sizeof((ptr)->member))
 
 typedef struct sp_worker sp_worker;       /* one per loop thread */
@@ -74,7 +79,7 @@ typedef void sp_fetch_cb(void *arg, int status, sp_str body, int64_t fresh_until
 typedef struct sp_host {                  /* valid until close() */
     uint32_t size, minor;
     void (*answer)(sp_ticket t, const sp_answer *a); /* first wins; inside request() is fine */
-    void (*log)(int level, sp_ticket t, const char *fmt, ...);
+    void (*log)(int level, sp_ticket t, const char *fmt, ...) SP_PRINTF_LIKE(3, 4);
     /* Absent (SP_HAS) where the host cannot fetch. */
     sp_fetch *(*fetch)(sp_worker *w, const char *https_url, uint32_t max_bytes,
                        uint32_t timeout_ms, sp_fetch_cb *cb, void *arg);

@@ -113,7 +113,7 @@ void sp_auth_call_end(const struct sp_auth_call *c);
 
 /* What plugins call (struct sp_host); any thread. */
 void sp_auth_host_answer(sp_ticket t, const sp_answer *a);
-void sp_auth_host_log(int level, sp_ticket t, const char *fmt, ...);
+void sp_auth_host_log(int level, sp_ticket t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- run.c ---- */
 
