@@ -358,7 +358,10 @@ static void run_upcalls(struct sp_h2 *h)
 
 static void on_upcalls_later(struct sp_defer *d)
 {
-	run_upcalls(SP_CONTAINER_OF(d, struct sp_h2, upcalls_later));
+	struct sp_h2 *h = SP_CONTAINER_OF(d, struct sp_h2, upcalls_later);
+
+	run_upcalls(h);
+	sp_h2_pump(h); /* the credit that readers have returned */
 }
 
 void sp_h2_upcalls_soon(struct sp_h2 *h)
