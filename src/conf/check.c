@@ -95,20 +95,6 @@ static void check_addresses(struct sp_load *ld)
 	}
 }
 
-static void check_gateway_role(struct sp_load *ld)
-{
-	const struct sp_conf *c = ld->conf;
-
-	if (ld->report->count > ld->report_before || c->upstream.kind == SP_UPSTREAM_CONNECTORS)
-		return;
-	for (unsigned i = 0; i < c->listener_count; i++) {
-		if (c->listeners[i].protocol != SP_PROTOCOL_TUNNEL)
-			return;
-	}
-	sp_report_add(ld->report, &c->upstream.at, "upstream: all listeners are of protocol \"tunnel\": a gateway, which hands exchanges to "
-		      "connectors only; write kind = \"connectors\"");
-}
-
 static void check_overlaps(struct sp_load *ld)
 {
 	const struct sp_conf *c = ld->conf;
@@ -132,7 +118,6 @@ void sp_check_file(struct sp_load *ld)
 	switch (ld->conf->kind) {
 	case SP_CONF_PROXY:
 		check_addresses(ld);
-		check_gateway_role(ld);
 		break;
 	case SP_CONF_CONNECTOR:
 		check_overlaps(ld);

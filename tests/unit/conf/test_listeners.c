@@ -170,9 +170,8 @@ START_TEST(pure_gateway)
 	fx_good(SP_CONF_PROXY, text);
 	ck_assert_int_eq(fx_conf->upstream.kind, SP_UPSTREAM_CONNECTORS);
 	snprintf(text, sizeof(text), "%supstream = { kind = \"direct\"; };", only_tunnel);
-	fx_bad(SP_CONF_PROXY, text,
-	       "@:3: upstream: all listeners are of protocol \"tunnel\": a gateway, which hands exchanges to connectors only; write kind = "
-	       "\"connectors\"");
+	fx_good(SP_CONF_PROXY, text); /* an exit: proxies dial in, targets are reached from here */
+	ck_assert_int_eq(fx_conf->upstream.kind, SP_UPSTREAM_DIRECT);
 }
 END_TEST
 
