@@ -72,3 +72,14 @@ tests_unit_test_plugins_CFLAGS += $(SSL_CFLAGS) $(JWT_CFLAGS)
 tests_unit_test_plugins_LDADD += plugins/libjwtverify.la $(SP_BASE_LIBS) $(SSL_LIBS) $(JWT_LIBS)
 endif
 endif
+
+if ENABLE_FUZZERS
+if WITH_JWT
+noinst_PROGRAMS += tests/fuzz/fuzz_token
+tests_fuzz_fuzz_token_SOURCES = tests/fuzz/fuzz_token.c tests/fuzz/fuzz.h plugins/mtls/names.c
+tests_fuzz_fuzz_token_CPPFLAGS = $(AM_CPPFLAGS) $(SP_PLUGIN_CPPFLAGS)
+tests_fuzz_fuzz_token_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_token_LDADD = plugins/libjwtverify.la $(JSONC_LIBS) $(SSL_LIBS)
+tests_fuzz_fuzz_token_LDFLAGS = $(SP_FUZZ_LINK)
+endif
+endif

@@ -199,6 +199,21 @@ START_TEST(worker_closes)
 }
 END_TEST
 
+/* The answer came inside request(), and the worker closes before the loop turns. */
+START_TEST(worker_closes_in_the_same_turn)
+{
+	struct fixture f;
+	struct end e;
+
+	fixture_open(&f, CHAIN(P("{\"tenant\":\"acme\"}")));
+	start(&f, &e, 20000);
+	sp_auth_worker_close(&f.worker);
+	fixture_close(&f); /* runs what is left on the loop */
+	ck_assert_uint_eq(e.calls, 0);
+	ck_assert_uint_eq(fixture_stats()->ended[SP_END_SHUTDOWN], 1);
+}
+END_TEST
+
 /* A new worker at the place of a closed one does not take the old one's answers for its own. */
 START_TEST(worker_opens_again)
 {
@@ -391,7 +406,8 @@ END_TEST
 Suite *suite_auth_tickets(void)
 {
 	const TTest *const tests[] = { from_a_thread, never, twice, second_answer_is_not_for_the_next_plugin, answers_inside_finish,
-				       cancelled, late_answer_after_reuse, worker_closes, worker_opens_again, closed_by_a_callback,
+				       cancelled, late_answer_after_reuse, worker_closes,
+				       worker_closes_in_the_same_turn, worker_opens_again, closed_by_a_callback,
 				       many_from_threads_half_cancelled, several_workers, slow_calls_are_named };
 	Suite *s = suite_create("auth/tickets");
 	TCase *tc = tcase_create("tickets");
