@@ -173,7 +173,8 @@ static void on_drain(void *arg)
 	struct end *sink = arg;
 
 	moved(sink->relay);
-	sp_stream_read_start(sink->peer->stream);
+	if (sink->peer->stream)
+		sp_stream_read_start(sink->peer->stream);
 }
 
 static void on_eof(void *arg)
@@ -188,13 +189,27 @@ static void on_eof(void *arg)
 		watch_silence(r);
 }
 
+/* e said all it had to say and reads no more (RST_STREAM(NO_ERROR) after END_STREAM): what it sent still reaches the peer. */
+static void finish_without(struct end *e)
+{
+	e->shut = true;
+	sp_timer_stop(e->relay->loop, &e->poll);
+	sp_stream_read_stop(e->peer->stream);
+	if (e->peer->shut)
+		close_both(e->relay, SP_CLOSE_FLUSH);
+	else if (!sp_timer_running(&e->peer->poll))
+		end_sink(e->peer);
+}
+
 static void on_closed(void *arg, const struct sp_cause *cause)
 {
 	struct end *e = arg;
 	struct sp_relay *r = e->relay;
 
 	e->stream = NULL;
-	if (cause || r->state != CLOSING)
+	if (!cause && r->state != CLOSING && e->ended && e->peer->stream)
+		finish_without(e);
+	else if (cause || r->state != CLOSING)
 		fail(r, e == &r->a ? SP_RELAY_A : SP_RELAY_B, cause);
 	if (!e->peer->stream)
 		done(r);

@@ -19,7 +19,8 @@
  *           once, last, from a later point of the loop, never inside close(). FLUSH: what is queued is still sent (bounded
  *           by SP_STREAM_LINGER_MS), then a clean end; unread input is swallowed. ABORT: queue dropped; RST, RST_STREAM.
  *  failure  The stream closes itself: on_closed comes with a cause and no close() was needed. After on_closed the stream
- *           is gone: drop the pointer. Memory is the implementation's.
+ *           is gone: drop the pointer. Memory is the implementation's. Without a cause and without our close(): after
+ *           on_eof, the peer has also said that it reads no more (HTTP/2 only): a clean end.
  *  thread   The loop's only.
  *  upcalls  May do anything to this or any other stream, but free nothing synchronously (style: reap list). */
 #ifndef SP_NET_STREAM_H

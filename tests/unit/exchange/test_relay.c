@@ -383,6 +383,41 @@ START_TEST(idle)
 END_TEST
 
 /* on_eof of the client came before the relay took over. */
+/* A stream whose peer ends both ways at its own time, as RST_STREAM(NO_ERROR) after END_STREAM does. */
+static ssize_t swallow(struct sp_stream *s, const struct sp_slice *v, unsigned n)
+{
+	(void)s, (void)v, (void)n;
+	return 0;
+}
+static void nothing(struct sp_stream *s)
+{
+	(void)s;
+}
+static void never_closed(struct sp_stream *s, enum sp_close how)
+{
+	(void)s, (void)how;
+	ck_abort_msg("closed a stream that is gone");
+}
+
+START_TEST(peer_reads_no_more)
+{
+	static const struct sp_stream_ops ops = { swallow, nothing, nothing, nothing, never_closed };
+	struct sp_stream far = { .ops = &ops, .loop = loop };
+	struct sp_slice answer = SP_SLICE("the answer");
+
+	join_streams(make_end(&client, TCP), &far, forever);
+	ck_assert_uint_eq(far.ev->on_data(far.arg, &answer, 1), answer.n);
+	far.ev->on_eof(far.arg);
+	far.ev->on_closed(far.arg, NULL);
+	peer_expect_str(&client, "the answer");
+	peer_await_eof(&client);
+	sp_stream_shutdown_write(client.s);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_NONE);
+	ck_assert_int_eq(done.cause.err, 0);
+}
+END_TEST
+
 START_TEST(client_had_ended)
 {
 	struct sp_stream *a = make_end(&client, PAIR), *b = make_end(&origin, PAIR);
@@ -438,6 +473,7 @@ Suite *sp_suite_relay(void)
 	tcase_add_test(t, half_closed_and_silent);
 	tcase_add_test(t, open_and_silent_may_stay);
 	tcase_add_test(t, idle);
+	tcase_add_test(t, peer_reads_no_more);
 	tcase_add_test(t, client_had_ended);
 	tcase_add_test(t, dead_on_arrival);
 	suite_add_tcase(s, t);
