@@ -90,7 +90,7 @@ typedef struct sp_plugin {                /* static const in the plugin; check a
     uint32_t magic, size, minor;
     uint32_t stages;                      /* SP_STAGE_AUTHN must be among them */
     const char *name, *version;
-    int (*check)(const char *json, uint32_t *traits, sp_error *err); /* pure: serves `sallyport -t`; 0 or -1 */
+    int (*check)(const char *json, uint32_t *traits, sp_error *err); /* for `-t`: reads files, changes nothing; 0, -1 */
     int (*open)(const sp_host *h, const char *json, void *prev, void **inst, sp_error *err);
     int (*worker_open)(void *inst, sp_worker *w, void **wctx, sp_error *err);
     void (*request)(void *wctx, sp_ticket t, const sp_request *r, void **slot);

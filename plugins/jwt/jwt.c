@@ -16,22 +16,6 @@ struct jwt {
 	struct jwt_keyset *keys;
 };
 
-static int jwt_check(const char *json, uint32_t *traits, sp_error *err)
-{
-	struct jwt_policy p;
-
-	if (jwt_policy_read(json, &p, err) < 0)
-		return -1;
-	*traits = SP_TRAIT_VERIFIES;
-	if (*p.tenant_claims)
-		*traits |= SP_TRAIT_RESOLVES;
-	/* A chain that can do without a token must not make clients send one. */
-	if (p.required)
-		*traits |= SP_TRAIT_WANTS_TOKEN;
-	jwt_policy_deinit(&p);
-	return 0;
-}
-
 /* ---- the key set's file ---- */
 
 static int file_failed(sp_error *err, const char *path, const char *why)
@@ -66,26 +50,40 @@ static int file_read(const char *path, char **text_out, size_t *n_out, sp_error 
 	return 0;
 }
 
-static int keys_load(struct jwt *j, sp_error *err)
+static int keys_load(const char *path, struct jwt_keyset **out, sp_error *err)
 {
-	const char *path = j->policy.jwks_file;
 	char *text = NULL, why[256];
 	size_t n = 0;
 	int rc;
 
 	if (file_read(path, &text, &n, err) < 0)
 		return -1;
-	rc = jwt_keyset_import(text, n, &j->keys, why, sizeof(why));
+	rc = jwt_keyset_import(text, n, out, why, sizeof(why));
 	free(text);
-	if (rc < 0)
-		return file_failed(err, path, why);
-	if (j->keys->skipped)
-		j->host->log(SP_LEVEL_NOTICE, (sp_ticket){ 0 }, "%s: %u keys, %u skipped (%s)", path, j->keys->count,
-			     j->keys->skipped, j->keys->skip_why);
-	return 0;
+	return rc < 0 ? file_failed(err, path, why) : 0;
 }
 
 /* ---- instance ---- */
+
+static int jwt_check(const char *json, uint32_t *traits, sp_error *err)
+{
+	struct jwt_keyset *keys = NULL;
+	struct jwt_policy p;
+	int rc;
+
+	if (jwt_policy_read(json, &p, err) < 0)
+		return -1;
+	*traits = SP_TRAIT_VERIFIES;
+	if (*p.tenant_claims)
+		*traits |= SP_TRAIT_RESOLVES;
+	/* A chain that can do without a token must not make clients send one. */
+	if (p.required)
+		*traits |= SP_TRAIT_WANTS_TOKEN;
+	rc = keys_load(p.jwks_file, &keys, err);
+	jwt_keyset_free(&keys);
+	jwt_policy_deinit(&p);
+	return rc;
+}
 
 static void jwt_close(void *inst)
 {
@@ -104,10 +102,13 @@ static int jwt_open(const sp_host *h, const char *json, void *prev, void **inst,
 	if (!j)
 		return pc_fail(err, NULL, -1, "out of memory");
 	j->host = h;
-	if (jwt_policy_read(json, &j->policy, err) < 0 || keys_load(j, err) < 0) {
+	if (jwt_policy_read(json, &j->policy, err) < 0 || keys_load(j->policy.jwks_file, &j->keys, err) < 0) {
 		jwt_close(j);
 		return -1;
 	}
+	if (j->keys->skipped)
+		h->log(SP_LEVEL_NOTICE, (sp_ticket){ 0 }, "%s: %u keys, %u skipped (%s)", j->policy.jwks_file, j->keys->count,
+		       j->keys->skipped, j->keys->skip_why);
 	if (!j->policy.audience && !j->policy.allowed_clients)
 		h->log(SP_LEVEL_WARN, (sp_ticket){ 0 },
 		       "neither audience nor allowed_clients is set: every token of the issuer is accepted, whomever it is for");

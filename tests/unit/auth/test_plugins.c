@@ -411,7 +411,7 @@ static void key_file(const char *content, mode_t mode, const char *text)
 	fclose(f);
 	ck_assert_int_eq(chmod(path, mode), 0);
 	snprintf(json, sizeof(json), "{\"issuer\":\"i\",\"jwks_file\":\"%s\"}", path);
-	r = fixture_refusal(CHAIN({ "jwt", json }), false);
+	r = fixture_refusal(CHAIN({ "jwt", json }), true); /* -t already says so */
 	ck_assert_uint_eq(r.count, 1);
 	ck_has(r.text, "sallyport.conf:12: plugin \"jwt\": /jwks_file: ");
 	ck_has(r.text, path);
@@ -437,10 +437,13 @@ END_TEST
 
 START_TEST(jwt_settings)
 {
+	char json[256];
+
 	refused("jwt", "{\"jwks_file\":\"x\"}", "plugin \"jwt\": /issuer: is required");
-	traits("jwt", "{\"issuer\":\"i\",\"jwks_file\":\"/none\"}", SP_TRAIT_VERIFIES | SP_TRAIT_RESOLVES | SP_TRAIT_WANTS_TOKEN);
-	traits("jwt", "{\"issuer\":\"i\",\"jwks_file\":\"/none\",\"tenant_claims\":[]}", SP_TRAIT_VERIFIES | SP_TRAIT_WANTS_TOKEN);
-	traits("jwt", "{\"issuer\":\"i\",\"jwks_file\":\"/none\",\"required\":false}", SP_TRAIT_VERIFIES | SP_TRAIT_RESOLVES);
+	traits("jwt", jwt_json, SP_TRAIT_VERIFIES | SP_TRAIT_RESOLVES | SP_TRAIT_WANTS_TOKEN);
+	traits("jwt", jwt_optional_json, SP_TRAIT_VERIFIES | SP_TRAIT_RESOLVES);
+	snprintf(json, sizeof(json), "{\"issuer\":\"i\",\"tenant_claims\":[],\"jwks_file\":\"%s/jwks.json\"}", fixture_folder);
+	traits("jwt", json, SP_TRAIT_VERIFIES | SP_TRAIT_WANTS_TOKEN);
 }
 END_TEST
 
