@@ -47,8 +47,15 @@ int sp_identity_copy(const struct sp_identity *from, struct sp_identity *to); /*
  * for the operator which plugin and why. A tenant is required unless the run was started with need_tenant = false. */
 typedef void sp_auth_cb(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause);
 
-/* Starts a run; cb comes exactly once, never inside this call, within budget_ms (else UNAVAILABLE). The request's bytes are
- * copied. NULL when memory is out (treat as UNAVAILABLE). */
+/* What a chain makes of its plugins' answers: principal, the last ALLOW that sets it; tenant, a later different one ends the run
+ * (TENANT_CONFLICT); expires_at, the least, and one that has passed ends it (EXPIRED_CREDENTIAL); upstream_auth, the last;
+ * claims, replaced. DENY ends it by its reason, FAIL and no answer in time as UNAVAILABLE. At the end at least one plugin must
+ * have allowed, and where any of the chain's plugins verifies callers, one of those: else NO_CREDENTIAL or, if one was sent,
+ * BAD_CREDENTIAL.
+ *
+ * Starts a run; cb comes exactly once, never inside this call, within budget_ms (else UNAVAILABLE). The request's bytes are
+ * copied. NULL when memory is out or too many run at once (treat as UNAVAILABLE). The run is gone when cb is called. cb may
+ * start and cancel runs and close the worker. */
 struct sp_auth_run *sp_auth_start(struct sp_auth_worker *w, unsigned chain, const struct sp_auth_request *req, bool need_tenant,
 				  uint64_t budget_ms, sp_auth_cb *cb, void *arg);
 /* The client left: finish(SP_END_CLIENT_GONE) at once, no callback. */
@@ -56,7 +63,7 @@ void sp_auth_cancel(struct sp_auth_run **run); /* *run may be NULL */
 /* Answers that came for tickets that were no longer valid, since start: for tests and metrics. */
 uint64_t sp_auth_stale_answers(const struct sp_auth_worker *w);
 
-/* The operational mode of a chain in words: "single-tenant, non-trusted". NULL when the chain can resolve no tenant. */
+/* The operational mode of a chain in words: "single-tenant, non-trusted environment". NULL when the chain can resolve no tenant. */
 const char *sp_auth_mode(uint32_t traits);
 
 #endif
