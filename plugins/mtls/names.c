@@ -216,7 +216,8 @@ static enum names_found find_san(const struct names_source *s, sp_str sans, char
 
 		sans.p += line.n + (end != NULL);
 		sans.n -= line.n + (end != NULL);
-		if (begins(line, s->type, type) && line.n > type && line.p[type] == ':')
+		/* The kind of name is written "EMAIL" or "email". */
+		if (line.n > type && line.p[type] == ':' && strncasecmp(line.p, s->type, type) == 0)
 			tenant = match(s, (sp_str){ line.p + type + 1, line.n - type - 1 });
 		if (!tenant.p)
 			continue;

@@ -80,6 +80,8 @@ static const struct { const char *from, *sans; enum names_found found; const cha
 	{ "san:DNS:{tenant}.connect.example", "DNS:*.connect.example", NAMES_NONE, NULL },
 	{ "san:DNS:{tenant}.connect.example", "DNS:acme.connect.example.evil", NAMES_NONE, NULL },
 	{ "san:EMAIL:{tenant}@example.com", "EMAIL:a.b@example.com", NAMES_ONE, "a.b" },
+	{ "san:EMAIL:{tenant}@example.com", "email:acme@example.com", NAMES_ONE, "acme" },
+	{ "san:EMAIL:{tenant}@example.com", "emailx:acme@example.com", NAMES_NONE, NULL },
 	{ "san:DNS:{tenant}.x", "DNS:acme.x\nDNS:evil.x", NAMES_SEVERAL, NULL },
 	{ "san:DNS:{tenant}.x", "DNS:acme.x\nDNS:acme.x", NAMES_ONE, "acme" },
 	{ "san:DNS:{tenant}.x", "DNS:acmeacmeacmeacme.x", NAMES_MALFORMED, NULL }, /* does not fit */
