@@ -39,6 +39,13 @@ static void gone(struct sp_conn *c, const char *why)
 	sp_session_abort(&c->session, &cause);
 }
 
+/* The client owes us something that will not come. */
+static void give_up(struct sp_conn *c, const char *why)
+{
+	gone(c, why);
+	sp_conn_end(c, SP_CLOSE_FLUSH);
+}
+
 /* ---- the stream's events --------------------------------------------------------- */
 
 static size_t on_data(void *arg, const struct sp_slice *v, unsigned n)
@@ -54,10 +61,8 @@ static void on_eof(void *arg)
 	struct sp_conn *c = arg;
 
 	c->ended = true;
-	if (c->ops->end_is_fine)
-		return;
-	gone(c, "the client closed its connection");
-	sp_conn_end(c, SP_CLOSE_FLUSH);
+	if (sp_timer_running(&c->deadline))
+		give_up(c, "the client closed its connection");
 }
 
 static void on_closed(void *arg, const struct sp_cause *cause)
@@ -89,14 +94,17 @@ static void on_deadline(struct sp_timer *t)
 
 	sp_log(SP_LOG_DEBUG, SP_EV_ACCEPT, "the client sent no request in time", SP_KV_INT("conn", c->client.conn_id),
 	       SP_KV_STR("client", c->client.peer));
-	gone(c, "no request within timeouts.handshake");
-	sp_conn_end(c, SP_CLOSE_FLUSH);
+	give_up(c, "no request within timeouts.handshake");
 }
 
 void sp_conn_expect(struct sp_conn *c)
 {
 	if (c->ending || !c->stream)
 		return;
+	if (c->ended) {
+		give_up(c, "the client closed its connection");
+		return;
+	}
 	sp_timer_start(c->client.env->loop, &c->deadline, c->client.env->conf->timeouts.handshake_ms, on_deadline);
 	sp_stream_read_start(c->stream);
 }

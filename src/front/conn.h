@@ -2,9 +2,9 @@
  * deadline of what the client must send, the client's leaving in every state, drain and close.
  *
  * The client is watched while the chain and the back are at work: reading goes on, nothing is taken. A reset is the client's
- * leaving. An end (FIN) is told only after all bytes were taken, so a client that sent its payload early and half-closed is
- * served; one that ends with nothing sent after its request has given up, except where the protocol has no request
- * (end_is_fine). */
+ * leaving. An end (FIN) is that only while the client must still send something; later it is a half-close, which the relay hands
+ * on: a client that has nothing (more) to send may say so early, and close() cannot be told from it. What such a client costs is
+ * bounded by timeouts.auth and timeouts.open. An end behind untaken bytes is not told at all. */
 #ifndef SP_FRONT_CONN_H
 #define SP_FRONT_CONN_H
 
@@ -15,7 +15,6 @@ struct sp_conn_ops {
 	/* Bytes of the client in any state before the relay; returns how many were taken. Not called once it is ending. */
 	size_t (*on_data)(struct sp_conn *c, struct sp_slice in);
 	struct sp_session_events session; /* on_ended: sp_conn_on_ended */
-	bool end_is_fine;
 };
 
 struct sp_conn { /* first member of a protocol's client */

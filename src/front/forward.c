@@ -27,7 +27,6 @@ static void on_failed(struct sp_session *s)
 static const struct sp_conn_ops conn_ops = {
 	.on_data = on_data,
 	.session = { on_identified, on_opened, on_failed, sp_conn_on_ended },
-	.end_is_fine = true,
 };
 
 /* Where every client of this listener goes. A location that does not fit must not become "no location". */

@@ -60,7 +60,7 @@ static void refuse(struct sp_front *f, struct sp_stream *s)
 	f->refusing = true;
 }
 
-static void on_accept(void *arg, struct sp_stream *s, const struct sp_addr *peer)
+void sp_front_accepted(void *arg, struct sp_stream *s, const struct sp_addr *peer)
 {
 	struct sp_front *f = arg;
 	struct sp_book *book = f->env->book;
@@ -98,7 +98,7 @@ static int listen_at(struct sp_front *f, const struct sp_addr *at, struct sp_cau
 {
 	/* Each worker has its own socket at the same address; the kernel spreads the clients. */
 	bool shared = f->env->conf->workers > 1;
-	int err = sp_listener_open(f->env->loop, at, shared, on_accept, f, &f->listener, cause);
+	int err = sp_listener_open(f->env->loop, at, shared, sp_front_accepted, f, &f->listener, cause);
 
 	if (err < 0)
 		return err;

@@ -53,6 +53,9 @@ struct sp_front {
 	struct sp_reap reap;
 };
 
+/* The listener's callback (arg: the front): counts the client and gives it to the protocol, or refuses it. Tests hand in other
+ * carriers here. */
+void sp_front_accepted(void *arg, struct sp_stream *s, const struct sp_addr *peer);
 /* To be called by accept(): fills in c, gives it its conn_id, links it. */
 void sp_client_init(struct sp_client *c, struct sp_front *f, const struct sp_client_ops *ops, const struct sp_addr *peer);
 /* The client's stream is gone, its sessions have ended and its timers are stopped: unlinks it and leaves the book, which may

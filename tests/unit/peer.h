@@ -27,7 +27,7 @@ struct peer {
 };
 
 void peer_attach(struct peer *p, struct sp_stream *s); /* and reads */
-void peer_dial(struct peer *p, const struct sp_addr *at); /* waits until connected */
+void peer_dial(struct peer *p, const struct sp_addr *at); /* waits until connected, or reset as soon as accepted */
 void peer_send(struct peer *p, const void *bytes, size_t n);
 void peer_send_str(struct peer *p, const char *s);
 /* Runs the loop; each fails the test when it does not come. */

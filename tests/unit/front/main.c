@@ -1,6 +1,13 @@
-#include "../run.h"
+#include "suites.h"
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ NULL });
+	return sp_run_suites((sp_suite_fn *const[]){
+		sp_suite_answer,
+		sp_suite_front,
+		sp_suite_socks5,
+		sp_suite_http,
+		sp_suite_forward,
+		NULL,
+	});
 }

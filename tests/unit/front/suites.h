@@ -1,0 +1,13 @@
+#ifndef SP_TESTS_UNIT_FRONT_SUITES_H
+#define SP_TESTS_UNIT_FRONT_SUITES_H
+
+#include "../run.h"
+#include "fixture.h"
+
+Suite *sp_suite_socks5(void);
+Suite *sp_suite_http(void);
+Suite *sp_suite_forward(void);
+Suite *sp_suite_front(void);
+Suite *sp_suite_answer(void);
+
+#endif
