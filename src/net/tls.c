@@ -6,6 +6,7 @@
  *   HANDSHAKE -> OPEN -> CLOSING (our close: the carrier ends, then on_closed)
  *   HANDSHAKE, OPEN -> FAILED (on_closed with the cause follows; the carrier brings our alert out by itself)
  *
+ * Because: above 800 lines, since sending, receiving and ending share one state; parting them would add an interface, no order.
  * SSL calls never happen inside other SSL calls: upcalls are made between them only. */
 #include <arpa/inet.h>
 #include <openssl/err.h>
