@@ -6,6 +6,7 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/server/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_server
 TESTS += tests/unit/test_server
-tests_unit_test_server_SOURCES = tests/unit/server/main.c tests/unit/run.h
+tests_unit_test_server_SOURCES = tests/unit/server/main.c tests/unit/server/suites.h tests/unit/server/test_policy.c tests/unit/run.h
 tests_unit_test_server_LDADD = $(SP_SERVER_LIBS) $(CHECK_LIBS)
+EXTRA_tests_unit_test_server_DEPENDENCIES = plugins/none.la plugins/static-tenant.la plugins/mtls.la
 endif
