@@ -116,12 +116,19 @@ static void heap_remove(struct sp_loop *loop, struct sp_timer *t)
 	t->slot = 0;
 }
 
-/* The uv timer only wakes the loop up; due timers run in prepare. It keeps the loop alive while timers run. */
+static void on_idle(uv_idle_t *h)
+{
+	(void)h; /* its being active is the point */
+}
+
+/* The uv timer only wakes the loop up and keeps it alive; due timers run in prepare, until when the idle handle does so:
+ * UV_RUN_ONCE expires timers at its end, too. */
 static void on_uv_timer(uv_timer_t *h)
 {
 	struct sp_loop *loop = h->data;
 
 	loop->armed_mono_ms = UINT64_MAX;
+	sp_must(uv_idle_start(&loop->idle, on_idle) == 0);
 }
 
 static void timers_arm(struct sp_loop *loop)
@@ -232,11 +239,6 @@ static void run_reap(struct sp_loop *loop)
 
 		r->fn(r);
 	}
-}
-
-static void on_idle(uv_idle_t *h)
-{
-	(void)h; /* its being active is the point */
 }
 
 static bool until_over(struct sp_loop *loop)

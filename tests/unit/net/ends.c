@@ -12,6 +12,15 @@
 #include "net/tls_int.h"
 
 struct sp_loop *loop;
+uint64_t linger_ms;
+
+void __real_sp_timer_start(struct sp_loop *l, struct sp_timer *t, uint64_t ms, void (*fn)(struct sp_timer *t));
+void __wrap_sp_timer_start(struct sp_loop *l, struct sp_timer *t, uint64_t ms, void (*fn)(struct sp_timer *t));
+
+void __wrap_sp_timer_start(struct sp_loop *l, struct sp_timer *t, uint64_t ms, void (*fn)(struct sp_timer *t))
+{
+	__real_sp_timer_start(l, t, linger_ms && ms == SP_STREAM_LINGER_MS ? linger_ms : ms, fn);
+}
 
 uint64_t hash_add(uint64_t h, const uint8_t *p, size_t n)
 {
@@ -139,7 +148,6 @@ static void on_nothing(struct sp_timer *t)
 	sp_timer_start(loop, t, 0, on_nothing);
 }
 
-/* For what must not happen: gives it some turns, with time for the kernel between them. */
 void run_turns(unsigned n)
 {
 	struct sp_timer spin = { 0 };
@@ -148,6 +156,23 @@ void run_turns(unsigned n)
 	sp_timer_start(loop, &spin, 0, on_nothing);
 	ck_assert(sp_loop_run_until(loop, turned, &until, GRACE_MS));
 	sp_timer_stop(loop, &spin);
+}
+
+size_t fill(struct end *e)
+{
+	static uint8_t zeros[16384];
+	size_t total = 0;
+	ssize_t queued;
+
+	e->in_call = true;
+	do {
+		queued = sp_stream_write(e->s, zeros, sizeof(zeros));
+		ck_assert_int_ge(queued, 0);
+		total += sizeof(zeros);
+		ck_assert_uint_le(total, 256u << 20);
+	} while (queued < SP_STREAM_HIGH);
+	e->in_call = false;
+	return total;
 }
 
 /* ---- opening ---------------------------------------------------------------------- */
@@ -278,6 +303,12 @@ static void wrap_tls(enum kind kind, struct end *a, struct end *b)
 	ck_assert_str_eq(sp_tls_peer(a->s)->version, kind == KIND_TLS12 ? "TLSv1.2" : "TLSv1.3");
 }
 
+void end_open(struct end *e, struct sp_stream *s)
+{
+	*e = (struct end){ .collect = true, .seed = 1 };
+	end_attach(e, s);
+}
+
 void ends_open(enum kind kind, struct end *a, struct end *b)
 {
 	struct sp_stream *sa, *sb;
@@ -312,11 +343,12 @@ void ends_close(struct end *a, struct end *b)
 
 void ends_setup(void)
 {
+	linger_ms = 0;
 	ck_assert_int_eq(sp_loop_new(&loop), 0);
 }
 
 void ends_teardown(void)
 {
-	sp_loop_run(loop);
+	sp_loop_run(loop); /* what lingers */
 	sp_loop_free(&loop);
 }

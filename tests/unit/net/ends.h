@@ -32,6 +32,8 @@ struct end {
 
 extern const struct sp_stream_events end_events;
 extern struct sp_loop *loop;
+/* Not 0: streams that close by FLUSH wait so long instead of SP_STREAM_LINGER_MS. (sp_timer_start() is wrapped.) */
+extern uint64_t linger_ms;
 
 void ends_setup(void);
 void ends_teardown(void); /* waits for what still lingers */
@@ -48,7 +50,10 @@ void end_free(struct end *e);
 /* Runs the loop until *counter >= n; fails the test when that does not come. */
 void run_until_count(const unsigned *counter, unsigned n);
 void run_until_bytes(const uint64_t *counter, uint64_t n);
-void run_turns(unsigned n);
+void run_turns(unsigned n); /* for what must not happen: gives it some turns */
+size_t fill(struct end *e);  /* writes until the stream says stop; returns how much */
+/* An attached end over s. */
+void end_open(struct end *e, struct sp_stream *s);
 
 uint64_t hash_add(uint64_t h, const uint8_t *p, size_t n);
 #define HASH_START 14695981039346656037u

@@ -2,5 +2,6 @@
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_loop, sp_suite_stream, NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_loop, sp_suite_stream, sp_suite_tcp, sp_suite_dial,
+						     sp_suite_tls, NULL });
 }

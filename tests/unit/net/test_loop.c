@@ -346,6 +346,69 @@ START_TEST(run_until)
 }
 END_TEST
 
+static void on_true(struct sp_defer *d)
+{
+	(void)d;
+	again_left = 7;
+}
+
+static bool is_seven(void *arg)
+{
+	(void)arg;
+	return again_left == 7;
+}
+
+static void on_idle_closed(uv_handle_t *h)
+{
+	static struct sp_defer d;
+
+	(void)h;
+	sp_defer(loop, &d, on_true);
+}
+
+/* What a deferred call did after the last event is seen before the loop sleeps. Without it this takes an hour. */
+START_TEST(run_until_sees_deferred)
+{
+	struct note later = { .letter = 'L' };
+	uv_timer_t h;
+
+	again_left = 0;
+	sp_timer_start(loop, &later.timer, 3600 * 1000, on_note);
+	uv_timer_init(sp_loop_uv(loop), &h);
+	uv_close((uv_handle_t *)&h, on_idle_closed);
+	ck_assert(sp_loop_run_until(loop, is_seven, NULL, 3600 * 1000));
+	sp_timer_stop(loop, &later.timer);
+}
+END_TEST
+
+static void on_closed_slowly(uv_handle_t *h)
+{
+	uint64_t until = uv_hrtime() + 20 * 1000000;
+
+	(void)h;
+	while (uv_hrtime() < until)
+		;
+}
+
+static bool is_noted(void *arg)
+{
+	(void)arg;
+	return trace[0] == 't';
+}
+
+/* A timer expires during the last event of a turn, so libuv sees it when it ends the turn, and nothing else is alive. */
+START_TEST(timer_expires_as_turn_ends)
+{
+	struct note t = { .letter = 't' };
+	uv_timer_t h;
+
+	uv_timer_init(sp_loop_uv(loop), &h);
+	uv_close((uv_handle_t *)&h, on_closed_slowly);
+	sp_timer_start(loop, &t.timer, 10, on_note);
+	ck_assert(sp_loop_run_until(loop, is_noted, NULL, GRACE_MS));
+}
+END_TEST
+
 START_TEST(now_is_monotonic)
 {
 	uint64_t a = sp_loop_now_ms(loop);
@@ -532,6 +595,8 @@ Suite *sp_suite_loop(void)
 	tcase_add_test(tc, free_runs_what_is_left);
 	tcase_add_test(tc, stop_ends_run);
 	tcase_add_test(tc, run_until);
+	tcase_add_test(tc, run_until_sees_deferred);
+	tcase_add_test(tc, timer_expires_as_turn_ends);
 	tcase_add_test(tc, now_is_monotonic);
 	tcase_add_test(tc, post_from_threads);
 	tcase_add_test(tc, post_runs_before_free);

@@ -1,0 +1,5 @@
+#include "suites.h"
+Suite *sp_suite_tls(void)
+{
+	return suite_create("tls");
+}
