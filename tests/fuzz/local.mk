@@ -26,4 +26,9 @@ noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_conf_LDADD = $(SP_CONF_LIBS)
 tests_fuzz_fuzz_conf_LDFLAGS = $(SP_FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_front
+tests_fuzz_fuzz_front_SOURCES = tests/fuzz/fuzz_front.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_front_LDADD = $(SP_FRONT_LIBS)
+tests_fuzz_fuzz_front_LDFLAGS = $(SP_FUZZ_LINK)
 endif
