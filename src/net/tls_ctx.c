@@ -35,6 +35,14 @@ bool sp_tls_ctx_is_server(const struct sp_tls_ctx *ctx)
 
 /* ---- errors ------------------------------------------------------------------ */
 
+/* "tlsv13 alert certificate required" without the history lesson. (SSL_alert_desc_string_long() knows fewer.) */
+static const char *alert_text(int reason, const char *text)
+{
+	const char *alert = text ? strstr(text, "alert ") : NULL;
+
+	return alert ? alert + strlen("alert ") : SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+}
+
 int sp_tls_cause(struct sp_cause *c, SSL *ssl, const char *name, const char *what)
 {
 	unsigned long e = ERR_get_error();
@@ -50,7 +58,7 @@ int sp_tls_cause(struct sp_cause *c, SSL *ssl, const char *name, const char *wha
 		return sp_cause_set(c, SP_ECERT, SP_DOMAIN_TLS, reason, "%s: the client sent no certificate", what);
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
 		return sp_cause_set(c, SP_ETLS, SP_DOMAIN_TLS, reason - SSL_AD_REASON_OFFSET, "%s: the peer says: %s", what,
-				    SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+				    alert_text(reason, text));
 	return sp_cause_set(c, SP_ETLS, SP_DOMAIN_TLS, reason, "%s: %s", what, text ? text : "failed");
 }
 

@@ -8,7 +8,7 @@ struct cert_spec {
 	const char *name;   /* NAME.pem and NAME.key */
 	const char *issuer; /* a name made before; NULL: self-signed */
 	const char *cn;
-	const char *sans; /* as in openssl.cnf; NULL: none */
+	const char *sans; /* as in openssl.cnf, with '^' for a line feed; NULL: none */
 	bool ca;
 	int days; /* valid from yesterday on; below 0: expired */
 };

@@ -8,5 +8,6 @@ Suite *sp_suite_stream(void);
 Suite *sp_suite_tcp(void);
 Suite *sp_suite_dial(void);
 Suite *sp_suite_tls(void);
+Suite *sp_suite_tls_data(void);
 
 #endif
