@@ -6,6 +6,6 @@ if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/h2/test_*.c, one program, linked against this layer only.
 check_PROGRAMS += tests/unit/test_h2
 TESTS += tests/unit/test_h2
-tests_unit_test_h2_SOURCES = tests/unit/h2/main.c tests/unit/run.h
+tests_unit_test_h2_SOURCES = tests/unit/h2/main.c tests/unit/h2/suites.h tests/unit/h2/test_basic.c tests/unit/run.h
 tests_unit_test_h2_LDADD = $(SP_H2_LIBS) $(CHECK_LIBS)
 endif
