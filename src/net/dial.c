@@ -2,8 +2,8 @@
  *
  *   RESOLVING -> CONNECTING -> done. Nothing is told inside sp_dial_open().
  *
- * A look-up runs in libuv's thread pool and cannot be recalled once it runs, so it owns its memory and may outlive us. We
- * leave out of RFC 8305: separate A and AAAA look-ups (getaddrinfo gives both) and a memory of past results. */
+ * A look-up runs in libuv's thread pool and cannot be recalled once it runs, so it owns its memory and may outlive us.
+ * We leave out of RFC 8305: separate A and AAAA look-ups (getaddrinfo gives both) and a memory of past results. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

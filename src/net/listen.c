@@ -1,5 +1,5 @@
-/* Listening sockets. We accept ourselves (uv_poll), not through uv_listen(): libuv hides that descriptors ran out and drops
- * the waiting connections silently; and accept4() gives the peer's address for nothing. */
+/* Listening sockets. We accept ourselves (uv_poll), not through uv_listen(): libuv hides that descriptors ran out and
+ * drops the waiting connections silently; and accept4() gives the peer's address for nothing. */
 #include "config.h" /* accept4() */
 
 #include <errno.h>
@@ -44,8 +44,8 @@ static void on_pause_over(struct sp_timer *t)
 /* accept(2) passes on what happened to the one connection. */
 static bool is_of_connection(int err)
 {
-	static const int list[] = { EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,
-				    EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH };
+	static const int list[] = { EINTR,     ECONNABORTED, EPROTO,	   EPERM,      ENETDOWN,   ENOPROTOOPT,
+				    EHOSTDOWN, ENONET,	     EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH };
 	size_t i;
 
 	for (i = 0; i < SP_COUNT_OF(list); i++) {

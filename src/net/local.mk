@@ -8,7 +8,7 @@ libsp_net_la_SOURCES = \
   src/net/stream.h src/net/stream_int.h \
   src/net/tcp.c src/net/tcp.h src/net/tcp_int.h \
   src/net/tls.c src/net/tls.h src/net/tls_int.h \
-  src/net/tls_ctx.c src/net/tls_peer.c
+  src/net/tls_ctx.c src/net/tls_out.c src/net/tls_peer.c
 SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS)
 
 if ENABLE_TESTS
@@ -20,7 +20,7 @@ tests_unit_test_net_SOURCES = tests/unit/run.h \
   tests/unit/net/certs.c tests/unit/net/certs.h \
   tests/unit/net/ends.c tests/unit/net/ends.h \
   tests/unit/net/tls_pair.c tests/unit/net/tls_pair.h \
-  tests/unit/net/test_loop.c tests/unit/net/test_stream.c \
+  tests/unit/net/test_loop.c tests/unit/net/test_stream.c tests/unit/net/test_stream_bulk.c \
   tests/unit/net/test_tcp.c tests/unit/net/test_dial.c tests/unit/net/test_tls.c \
   tests/unit/net/test_tls_data.c
 # Faults and short waits: these calls of the library go through the tests.

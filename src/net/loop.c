@@ -15,6 +15,11 @@
 #include "base/log.h"
 #include "base/must.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) /* clang's way to say it */
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
@@ -121,8 +126,8 @@ static void on_idle(uv_idle_t *h)
 	(void)h; /* its being active is the point */
 }
 
-/* The uv timer only wakes the loop up and keeps it alive; due timers run in prepare, until when the idle handle does so:
- * UV_RUN_ONCE expires timers at its end, too. */
+/* The uv timer only wakes the loop up and keeps it alive; due timers run in prepare, until when the idle handle does
+ * so: UV_RUN_ONCE expires timers at its end, too. */
 static void on_uv_timer(uv_timer_t *h)
 {
 	struct sp_loop *loop = h->data;

@@ -16,8 +16,8 @@ struct end {
 	struct end *peer; /* NULL: gone */
 	struct sp_buf out;
 	enum end_state state;
-	bool shut;	  /* no more writes; the peer gets the end after out */
-	bool reset;	  /* the peer went away without an end */
+	bool shut;  /* no more writes; the peer gets the end after out */
+	bool reset; /* the peer went away without an end */
 	bool owes_drain;
 	struct sp_cause cause;
 	struct sp_defer pump, gone;
@@ -75,7 +75,7 @@ static void finish(struct end *e, bool abort)
 	e->peer = NULL;
 	if (peer) {
 		peer->peer = NULL;
-		/* As TCP: nothing to reset when both ends were exchanged; without abort the peer notices when it writes. */
+		/* As TCP: nothing to reset after both ends; without abort the peer notices when it writes. */
 		peer->reset = !ended || (abort && !e->s.input_ended);
 		if (peer->reset || peer->state == END_FLUSHING)
 			pump_soon(peer);

@@ -22,9 +22,9 @@ static inline void sp_up_closed(struct sp_stream *s, const struct sp_cause *caus
 struct sp_rx {
 	struct sp_buf keep; /* not taken yet; owns memory only while there is some */
 	bool started;
-	bool closed;   /* no upcalls from here on; input is swallowed */
-	bool lending;  /* inside on_data */
-	bool offer;    /* keep must be lent again, in a later turn */
+	bool closed;  /* no upcalls from here on; input is swallowed */
+	bool lending; /* inside on_data */
+	bool offer;   /* keep must be lent again, in a later turn */
 	bool eof_told;
 	struct sp_timer later;
 	void (*on_later)(struct sp_timer *t); /* the owner's: calls sp_rx_run() and looks after its source */

@@ -1,11 +1,11 @@
 /* A TCP or Unix-socket connection as a stream.
  *
- * Reads go into memory lent by the loop; idle connections own none. Writes are tried at once; what the socket does not take
- * is queued, and at most one write request is under way.
+ * Reads go into memory lent by the loop; idle connections own none. Writes are tried at once; what the socket does not
+ * take is queued, and at most one write request is under way.
  *
  *   OPEN -> BROKEN    a write failed; what the peer sent before is still delivered, then the cause
- *   OPEN -> FLUSHING  our FLUSH: queue, FIN, then input is swallowed until its end, so that no RST destroys what we sent
- *   any  -> CLOSING   the handle is closing; on_closed is told from its callback */
+ *   OPEN -> FLUSHING  our FLUSH: queue, FIN, then input is swallowed until its end, so that no RST destroys what we
+ * sent any  -> CLOSING   the handle is closing; on_closed is told from its callback */
 #include "net/tcp_int.h"
 
 #include <netinet/tcp.h>
@@ -37,8 +37,8 @@ struct tcp {
 		uv_write_t write;
 		uv_shutdown_t shutdown;
 	} req;
-	uint8_t *lent;	   /* for the read under way */
-	uint8_t *bulk;	   /* lent memory that the write under way sends; NULL: it sends from inflight */
+	uint8_t *lent; /* for the read under way */
+	uint8_t *bulk; /* lent memory that the write under way sends; NULL: it sends from inflight */
 	bool writing;
 	struct sp_buf inflight, queue;
 	uint64_t turn;
@@ -150,7 +150,8 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 		*buf = uv_buf_init((char *)t->lent, SP_MEM_BULK_BYTES);
 }
 
-/* libuv shows a reset that comes together with data as an ordinary end (POLLHUP after a short read); the socket knows. */
+/* libuv shows a reset that comes together with data as an ordinary end (POLLHUP after a short read); the socket knows.
+ */
 static int pending_error(struct tcp *t)
 {
 	socklen_t len = sizeof(int);
@@ -201,8 +202,8 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 
 static void update_reading(struct tcp *t)
 {
-	bool want = t->state != ST_CLOSING && !t->s.input_ended &&
-		    (t->state == ST_FLUSHING || sp_rx_wants(&t->s, &t->rx));
+	bool want =
+	    t->state != ST_CLOSING && !t->s.input_ended && (t->state == ST_FLUSHING || sp_rx_wants(&t->s, &t->rx));
 	int err;
 
 	if (want == t->reading || t->state == ST_CLOSING)

@@ -11,8 +11,8 @@ uv_tcp_t *sp_tcp_handle(struct sp_stream *s);
 int sp_tcp_adopt(struct sp_loop *loop, int fd, bool is_unix, struct sp_stream **out, struct sp_cause *cause);
 
 bool sp_tcp_is(const struct sp_stream *s);
-/* Writes n bytes of lent memory (SP_MEM_BULK) and takes it over: what the socket does not accept now stays where it is, not
- * copied. Returns as writev does. */
+/* Writes n bytes of lent memory (SP_MEM_BULK) and takes it over: what the socket does not accept now stays where it is,
+ * not copied. Returns as writev does. */
 ssize_t sp_tcp_write_bulk(struct sp_stream *s, uint8_t *mem, size_t n);
 
 #endif

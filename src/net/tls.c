@@ -1,65 +1,27 @@
 /* TLS over a stream, itself a stream. See tls.h.
  *
- * Data path: OpenSSL reads straight out of what the carrier lends and writes into memory that the loop lends; up to 256 KiB
- * of plaintext make one on_data. Small writes are gathered into one record a turn, large ones are encrypted where they lie.
+ * Data path: OpenSSL reads straight out of what the carrier lends and writes into memory that the loop lends; up to 256
+ * KiB of plaintext make one on_data. Small writes are gathered into one record a turn, large ones are encrypted where
+ * they lie.
  *
  *   HANDSHAKE -> OPEN -> CLOSING (our close: the carrier ends, then on_closed)
  *   HANDSHAKE, OPEN -> FAILED (on_closed with the cause follows; the carrier brings our alert out by itself)
  *
- * Because: above 800 lines, since sending, receiving and ending share one state; parting them would add an interface, no order.
  * SSL calls never happen inside other SSL calls: upcalls are made between them only. */
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "net/loop_int.h"
 #include "net/stream_int.h"
-#include "net/tcp_int.h"
 #include "net/tls_int.h"
 
-#define FLUSH_BYTES (128u * 1024) /* ciphertext per write to the carrier */
-#define LARGE_BYTES (8u * 1024)	  /* a slice from here on is encrypted in place, not gathered */
 #define WRITE_NOW_BYTES (32u * 1024) /* a write from here on does not wait for the end of the turn */
 #define RECORD_BYTES SP_MEM_RECORD_BYTES
 #define ANSWERS_MAX 32u /* records the peer may make us send (KeyUpdate) while it reads nothing */
-
-enum tls_state { TLS_HANDSHAKE, TLS_OPEN, TLS_CLOSING, TLS_FAILED };
-
-struct tls {
-	struct sp_stream s;
-	struct sp_rx rx;
-	enum tls_state state;
-	struct sp_tls_ctx *ctx;
-	SSL *ssl;
-	struct sp_stream *carrier; /* NULL: gone, or inside its on_closed */
-	sp_tls_ready_cb *on_ready;
-	void *ready_arg;
-	char *name;
-	struct sp_tls_peer peer;
-	bool ready;	    /* the handshake is done: peer is valid */
-	bool shut;	    /* no more writes; close_notify goes out or is out */
-	bool flush_close;   /* closed in the handshake with bytes to send: goes on until they are sent */
-	bool tell_ready;    /* FAILED: on_ready has not been called */
-	bool delimited;
-	bool blocked;	    /* the carrier owes us on_drain */
-	bool owes_drain;
-	bool carrier_reads;
-	unsigned answers;
-	struct sp_slice in; /* what the carrier lends right now */
-	uint8_t *out;	    /* ciphertext of this turn, lent memory; NULL: none */
-	size_t out_len;
-	uint8_t *stage; /* small writes of this turn, not encrypted yet */
-	size_t stage_len;
-	struct sp_buf early; /* written before the handshake was done */
-	struct sp_timer deadline;
-	struct sp_defer turn, gone;
-	struct sp_cause cause;
-	struct sp_reap reap;
-};
 
 static const struct sp_stream_ops tls_ops;
 static const struct sp_stream_events carrier_events, orphan_events;
@@ -72,14 +34,6 @@ static struct tls *tls_of(const struct sp_stream *s)
 }
 
 /* ---- the end ------------------------------------------------------------------ */
-
-static void drop_output(struct tls *t)
-{
-	sp_loop_mem_give(t->s.loop, SP_MEM_BULK, t->out);
-	sp_loop_mem_give(t->s.loop, SP_MEM_RECORD, t->stage);
-	t->out = t->stage = NULL;
-	t->out_len = t->stage_len = 0;
-}
 
 static void on_reap(struct sp_reap *r)
 {
@@ -106,17 +60,15 @@ static void on_gone(struct sp_defer *d)
 
 static void finish(struct tls *t)
 {
-	drop_output(t);
+	sp_tls_out_drop(t);
 	sp_rx_close(&t->s, &t->rx);
 	sp_timer_stop(t->s.loop, &t->deadline);
 	sp_defer_cancel(&t->turn);
 	sp_defer(t->s.loop, &t->gone, on_gone);
 }
 
-static void flush_out(struct tls *t);
-
 /* The carrier goes on alone: it brings our alert out and lingers, which must not delay on_closed. */
-static void fail(struct tls *t, const struct sp_cause *cause)
+void sp_tls_fail(struct tls *t, const struct sp_cause *cause)
 {
 	struct sp_stream *carrier;
 
@@ -126,7 +78,7 @@ static void fail(struct tls *t, const struct sp_cause *cause)
 	t->state = TLS_FAILED;
 	if (!t->flush_close)
 		t->cause = *cause;
-	flush_out(t);
+	sp_tls_out_flush(t);
 	carrier = t->carrier;
 	t->carrier = NULL;
 	if (carrier) {
@@ -136,77 +88,23 @@ static void fail(struct tls *t, const struct sp_cause *cause)
 	finish(t);
 }
 
-static void fail_with(struct tls *t, int err, const char *text)
+void sp_tls_fail_with(struct tls *t, int err, const char *text)
 {
 	struct sp_cause cause = { 0 };
 
 	sp_cause_set(&cause, err, SP_DOMAIN_TLS, 0, "%s", text);
-	fail(t, &cause);
+	sp_tls_fail(t, &cause);
 }
 
-static void fail_ssl(struct tls *t, const char *what)
+void sp_tls_fail_ssl(struct tls *t, const char *what)
 {
 	struct sp_cause cause = { 0 };
 
 	sp_tls_cause(&cause, t->ssl, t->name, what);
-	fail(t, &cause);
+	sp_tls_fail(t, &cause);
 }
 
-/* ---- OpenSSL's view of the carrier ------------------------------------------------ */
-
-static int on_bio_read(BIO *bio, char *dst, int n)
-{
-	struct tls *t = BIO_get_data(bio);
-	size_t take = (size_t)n < t->in.n ? (size_t)n : t->in.n;
-
-	BIO_clear_retry_flags(bio);
-	if (take == 0) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	memcpy(dst, t->in.p, take);
-	t->in.p += take;
-	t->in.n -= take;
-	return (int)take;
-}
-
-static int on_bio_write(BIO *bio, const char *src, int n)
-{
-	struct tls *t = BIO_get_data(bio);
-	size_t len = (size_t)n;
-
-	BIO_clear_retry_flags(bio);
-	if (len > SP_MEM_BULK_BYTES)
-		return -1;
-	if (t->out_len + len > SP_MEM_BULK_BYTES)
-		flush_out(t);
-	if (!t->out)
-		t->out = sp_loop_mem_take(t->s.loop, SP_MEM_BULK);
-	if (!t->out)
-		return -1;
-	memcpy(t->out + t->out_len, src, len);
-	t->out_len += len;
-	return n;
-}
-
-static long on_bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
-{
-	(void)bio;
-	(void)num;
-	(void)ptr;
-	return cmd == BIO_CTRL_FLUSH; /* flush_out() knows better when */
-}
-
-static BIO_METHOD *bio_method;
-
-static void make_bio_method(void)
-{
-	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sallyport");
-	sp_must(bio_method && BIO_meth_set_read(bio_method, on_bio_read) == 1 &&
-		BIO_meth_set_write(bio_method, on_bio_write) == 1 && BIO_meth_set_ctrl(bio_method, on_bio_ctrl) == 1);
-}
-
-/* ---- sending ------------------------------------------------------------------------- */
+/* ---- sending (the work is in tls_out.c) --------------------------------------------------- */
 
 static void on_turn(struct sp_defer *d);
 
@@ -214,130 +112,6 @@ static void turn_soon(struct tls *t)
 {
 	if (t->state == TLS_HANDSHAKE || t->state == TLS_OPEN)
 		sp_defer(t->s.loop, &t->turn, on_turn);
-}
-
-static void flush_out(struct tls *t)
-{
-	uint8_t *mem = t->out;
-	size_t n = t->out_len;
-	ssize_t queued;
-
-	if (n == 0)
-		return;
-	t->out = NULL;
-	t->out_len = 0;
-	if (t->carrier && sp_tcp_is(t->carrier)) {
-		queued = sp_tcp_write_bulk(t->carrier, mem, n); /* takes mem */
-	} else {
-		queued = t->carrier ? sp_stream_write(t->carrier, mem, n) : 0;
-		sp_loop_mem_give(t->s.loop, SP_MEM_BULK, mem);
-	}
-	if (queued >= SP_STREAM_HIGH)
-		t->blocked = true;
-}
-
-/* Encrypts up to one record; returns what it took, 0 when the stream has failed. */
-static size_t encrypt(struct tls *t, const uint8_t *p, size_t n)
-{
-	size_t done = 0;
-
-	ERR_clear_error();
-	if (SSL_write_ex(t->ssl, p, n < RECORD_BYTES ? n : RECORD_BYTES, &done) != 1) {
-		fail_ssl(t, "write");
-		return 0;
-	}
-	if (t->out_len >= FLUSH_BYTES)
-		flush_out(t);
-	return done;
-}
-
-static void encrypt_stage(struct tls *t)
-{
-	uint8_t *mem = t->stage;
-	size_t n = t->stage_len, off = 0, took;
-
-	if (!mem)
-		return;
-	t->stage = NULL;
-	t->stage_len = 0;
-	while (off < n && (took = encrypt(t, mem + off, n - off)) > 0)
-		off += took;
-	sp_loop_mem_give(t->s.loop, SP_MEM_RECORD, mem);
-}
-
-/* Returns what it took of p[n], 0 when the stream has failed. */
-static size_t stage(struct tls *t, const uint8_t *p, size_t n)
-{
-	size_t take;
-
-	if (!t->stage)
-		t->stage = sp_loop_mem_take(t->s.loop, SP_MEM_RECORD);
-	if (!t->stage) {
-		fail_with(t, SP_ENOMEM, "write: out of memory");
-		return 0;
-	}
-	take = RECORD_BYTES - t->stage_len;
-	take = n < take ? n : take;
-	memcpy(t->stage + t->stage_len, p, take);
-	t->stage_len += take;
-	if (t->stage_len == RECORD_BYTES)
-		encrypt_stage(t);
-	return take;
-}
-
-static void send_slice(struct tls *t, struct sp_slice v)
-{
-	size_t took;
-
-	while (v.n > 0 && t->state == TLS_OPEN) {
-		if (v.n >= LARGE_BYTES) {
-			encrypt_stage(t);
-			if (t->state != TLS_OPEN)
-				return;
-			took = encrypt(t, v.p, v.n);
-		} else {
-			took = stage(t, v.p, v.n);
-		}
-		if (took == 0)
-			return;
-		v.p += took;
-		v.n -= took;
-	}
-}
-
-static void flush_all(struct tls *t)
-{
-	encrypt_stage(t);
-	flush_out(t);
-}
-
-/* What we and the carrier hold. Below the high mark unless the carrier is at its own, because only then an on_drain of the
- * carrier follows, which ours depends on; what we hold ourselves is gone at the end of the turn. */
-static ssize_t report(struct tls *t)
-{
-	ssize_t below = t->carrier ? sp_stream_writev(t->carrier, NULL, 0) : 0;
-	size_t n = (below > 0 ? (size_t)below : 0) + t->out_len + t->stage_len;
-
-	if (t->blocked) {
-		t->owes_drain = true;
-		return (ssize_t)(n < SP_STREAM_HIGH ? SP_STREAM_HIGH : n);
-	}
-	return (ssize_t)(n < SP_STREAM_HIGH ? n : SP_STREAM_HIGH - 1);
-}
-
-static ssize_t write_early(struct tls *t, const struct sp_slice *v, unsigned n)
-{
-	unsigned i;
-
-	for (i = 0; i < n; i++) {
-		if (sp_buf_append_slice(&t->early, v[i])) {
-			fail_with(t, SP_ENOMEM, "write: out of memory");
-			return 0;
-		}
-	}
-	if (t->early.len >= SP_STREAM_HIGH)
-		t->owes_drain = true;
-	return (ssize_t)t->early.len;
 }
 
 static bool writable(const struct tls *t)
@@ -357,16 +131,16 @@ static ssize_t tls_writev(struct sp_stream *s, const struct sp_slice *v, unsigne
 		total += v[i].n;
 	s->bytes_out += total;
 	if (t->state == TLS_HANDSHAKE)
-		return write_early(t, v, n);
+		return sp_tls_out_early(t, v, n);
 	for (i = 0; i < n; i++)
-		send_slice(t, v[i]);
+		sp_tls_out_slice(t, v[i]);
 	if (t->state != TLS_OPEN)
 		return 0; /* on_closed follows */
 	if (total >= WRITE_NOW_BYTES)
-		flush_all(t);
+		sp_tls_out_all(t);
 	else if (t->stage_len + t->out_len > 0)
 		turn_soon(t);
-	return t->state == TLS_OPEN ? report(t) : 0;
+	return t->state == TLS_OPEN ? sp_tls_out_report(t) : 0;
 }
 
 static void drained(struct tls *t)
@@ -378,20 +152,6 @@ static void drained(struct tls *t)
 		sp_up_drain(&t->s);
 }
 
-/* close_notify, then FIN: nothing of ours follows. */
-static void send_end(struct tls *t)
-{
-	encrypt_stage(t);
-	if (t->state != TLS_OPEN)
-		return;
-	ERR_clear_error();
-	(void)SSL_shutdown(t->ssl); /* 0: the peer's has not come yet; an error shows on the next read */
-	ERR_clear_error();
-	flush_out(t);
-	if (t->carrier)
-		sp_stream_shutdown_write(t->carrier);
-}
-
 static void tls_shutdown_write(struct sp_stream *s)
 {
 	struct tls *t = tls_of(s);
@@ -400,7 +160,7 @@ static void tls_shutdown_write(struct sp_stream *s)
 		return;
 	t->shut = true;
 	if (t->state == TLS_OPEN)
-		send_end(t);
+		sp_tls_out_end(t);
 }
 
 void sp_tls_flush(struct sp_stream *s)
@@ -408,7 +168,7 @@ void sp_tls_flush(struct sp_stream *s)
 	struct tls *t = tls_of(s);
 
 	if (t->state == TLS_OPEN)
-		flush_all(t);
+		sp_tls_out_all(t);
 }
 
 /* ---- the handshake --------------------------------------------------------------------- */
@@ -421,7 +181,7 @@ static void close_carrier(struct tls *t, enum sp_close how)
 	sp_rx_close(&t->s, &t->rx);
 	sp_timer_stop(t->s.loop, &t->deadline);
 	sp_defer_cancel(&t->turn);
-	drop_output(t);
+	sp_tls_out_drop(t);
 	sp_stream_close(t->carrier, how); /* its on_closed is ours */
 }
 
@@ -432,19 +192,19 @@ static void handshake_done(struct tls *t)
 	if (!t->flush_close)
 		sp_timer_stop(t->s.loop, &t->deadline);
 	if (sp_tls_peer_fill(&t->peer, t->ssl)) {
-		fail_with(t, SP_ENOMEM, "handshake: out of memory");
+		sp_tls_fail_with(t, SP_ENOMEM, "handshake: out of memory");
 		return;
 	}
 	t->state = TLS_OPEN;
 	t->ready = true;
 	early = sp_buf_data(&t->early);
-	send_slice(t, early);
+	sp_tls_out_slice(t, early);
 	sp_buf_wipe(&t->early);
 	if (t->state == TLS_OPEN && (t->shut || t->flush_close))
-		send_end(t);
+		sp_tls_out_end(t);
 	if (t->state != TLS_OPEN)
 		return;
-	flush_all(t);
+	sp_tls_out_all(t);
 	if (t->flush_close) {
 		close_carrier(t, SP_CLOSE_FLUSH);
 		return;
@@ -464,10 +224,10 @@ static void handshake_step(struct tls *t)
 		return;
 	}
 	if (SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_READ) {
-		flush_out(t);
+		sp_tls_out_flush(t);
 		return;
 	}
-	fail_ssl(t, "handshake");
+	sp_tls_fail_ssl(t, "handshake");
 }
 
 static void on_deadline(struct sp_timer *timer)
@@ -477,7 +237,7 @@ static void on_deadline(struct sp_timer *timer)
 	if (t->flush_close)
 		close_carrier(t, SP_CLOSE_ABORT);
 	else
-		fail_with(t, SP_ETIMEOUT, "handshake: timed out");
+		sp_tls_fail_with(t, SP_ETIMEOUT, "handshake: timed out");
 }
 
 static void on_turn(struct sp_defer *d)
@@ -488,7 +248,7 @@ static void on_turn(struct sp_defer *d)
 		handshake_step(t);
 		return;
 	}
-	flush_all(t);
+	sp_tls_out_all(t);
 	drained(t);
 }
 
@@ -550,13 +310,13 @@ static void decrypt(struct tls *t)
 		return; /* after close_notify: not ours to look at */
 	plain = sp_loop_mem_take(loop, SP_MEM_BULK);
 	if (!plain) {
-		fail_with(t, SP_ENOMEM, "read: out of memory");
+		sp_tls_fail_with(t, SP_ENOMEM, "read: out of memory");
 		return;
 	}
 	while (got == GOT_DATA && t->state == TLS_OPEN) {
 		got = decrypt_batch(t, plain, &n, &cause);
 		if (n > 0 && sp_rx_push(&t->s, &t->rx, plain, n))
-			fail_with(t, SP_ENOMEM, "read: out of memory");
+			sp_tls_fail_with(t, SP_ENOMEM, "read: out of memory");
 	}
 	sp_loop_mem_give(loop, SP_MEM_BULK, plain);
 	if (t->state != TLS_OPEN)
@@ -564,7 +324,7 @@ static void decrypt(struct tls *t)
 	if (got == GOT_END)
 		sp_rx_end(&t->s, &t->rx);
 	else if (got == GOT_ERROR)
-		fail(t, &cause);
+		sp_tls_fail(t, &cause);
 }
 
 static void update_carrier(struct tls *t)
@@ -613,7 +373,7 @@ static void on_carrier_eof(void *arg)
 	struct tls *t = arg;
 
 	if (t->state == TLS_HANDSHAKE) {
-		fail_with(t, SP_ETLS, "handshake: the peer closed the connection");
+		sp_tls_fail_with(t, SP_ETLS, "handshake: the peer closed the connection");
 		return;
 	}
 	if (t->state != TLS_OPEN || t->s.input_ended)
@@ -623,7 +383,7 @@ static void on_carrier_eof(void *arg)
 		return;
 	}
 	sp_rx_run(&t->s, &t->rx);
-	fail_with(t, SP_ETLS, "read: truncated (the peer closed without close_notify)");
+	sp_tls_fail_with(t, SP_ETLS, "read: truncated (the peer closed without close_notify)");
 }
 
 static void on_carrier_drain(void *arg)
@@ -649,7 +409,7 @@ static void on_carrier_closed(void *arg, const struct sp_cause *cause)
 	if (t->state == TLS_CLOSING)
 		finish(t);
 	else
-		fail(t, cause ? cause : &none);
+		sp_tls_fail(t, cause ? cause : &none);
 }
 
 static const struct sp_stream_events carrier_events = {
@@ -725,12 +485,12 @@ static void tls_close(struct sp_stream *s, enum sp_close how)
 	}
 	if (how == SP_CLOSE_FLUSH && t->state == TLS_OPEN && !t->shut) {
 		t->shut = true;
-		send_end(t);
+		sp_tls_out_end(t);
 	}
 	if (t->state == TLS_FAILED)
 		return;
 	if (how == SP_CLOSE_FLUSH)
-		flush_out(t);
+		sp_tls_out_flush(t);
 	if (t->carrier)
 		close_carrier(t, how);
 	else
@@ -763,24 +523,20 @@ static bool set_name(struct tls *t, const char *name)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
 	if (n > 1 && t->name[n - 1] == '.')
 		t->name[n - 1] = '\0';
-	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-						       X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	X509_VERIFY_PARAM_set_hostflags(param,
+					X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return X509_VERIFY_PARAM_set1_host(param, t->name, 0) == 1 && SSL_set_tlsext_host_name(t->ssl, t->name) == 1;
 }
 
 static int setup_ssl(struct tls *t, const char *verify_name)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	BIO *bio;
 
-	pthread_once(&once, make_bio_method);
 	ERR_clear_error();
 	t->ssl = SSL_new(sp_tls_ctx_ssl(t->ctx));
-	bio = t->ssl ? BIO_new(bio_method) : NULL;
+	bio = t->ssl ? sp_tls_bio_new(t) : NULL;
 	if (!bio)
 		return SP_ENOMEM;
-	BIO_set_data(bio, t);
-	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	if (sp_tls_ctx_is_server(t->ctx)) {
 		SSL_set_accept_state(t->ssl);

@@ -52,13 +52,13 @@ int sp_tls_cause(struct sp_cause *c, SSL *ssl, const char *name, const char *wha
 
 	ERR_clear_error();
 	if (verify != X509_V_OK)
-		return sp_cause_set(c, SP_ECERT, SP_DOMAIN_TLS, verify, "certificate of %s: %s", name ? name : "the client",
-				    X509_verify_cert_error_string(verify));
+		return sp_cause_set(c, SP_ECERT, SP_DOMAIN_TLS, verify, "certificate of %s: %s",
+				    name ? name : "the client", X509_verify_cert_error_string(verify));
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
 		return sp_cause_set(c, SP_ECERT, SP_DOMAIN_TLS, reason, "%s: the client sent no certificate", what);
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
-		return sp_cause_set(c, SP_ETLS, SP_DOMAIN_TLS, reason - SSL_AD_REASON_OFFSET, "%s: the peer says: %s", what,
-				    alert_text(reason, text));
+		return sp_cause_set(c, SP_ETLS, SP_DOMAIN_TLS, reason - SSL_AD_REASON_OFFSET, "%s: the peer says: %s",
+				    what, alert_text(reason, text));
 	return sp_cause_set(c, SP_ETLS, SP_DOMAIN_TLS, reason, "%s: %s", what, text ? text : "failed");
 }
 
@@ -187,7 +187,7 @@ static void set_policy(SSL_CTX *ssl, const struct sp_tls_config *cfg)
 	sp_must(SSL_CTX_set_cipher_list(ssl, CIPHERS_12) == 1);
 	/* No resumption: each connection of a tunnel shows its certificate anew, and tunnels are few and long. */
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+				     SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -56,7 +56,8 @@ static void add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
 	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
 	ck_assert_msg(ext != NULL, "extension %s", value);
 	data = X509_EXTENSION_get_data(ext);
-	for (p = data->data; nid == NID_subject_alt_name && (p = memchr(p, '^', (size_t)(data->data + data->length - p)));)
+	for (p = data->data;
+	     nid == NID_subject_alt_name && (p = memchr(p, '^', (size_t)(data->data + data->length - p)));)
 		*p = '\n'; /* which openssl.cnf cannot say */
 	ck_assert_int_eq(X509_add_ext(cert, ext, -1), 1);
 	X509_EXTENSION_free(ext);

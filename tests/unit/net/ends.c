@@ -210,8 +210,7 @@ static void open_tcp(struct meeting *m)
 	ck_assert_int_eq(sp_addr_parse("127.0.0.1:0", &at), 0);
 	ck_assert_int_eq(sp_listener_open(loop, &at, false, on_accept, m, &l, NULL), 0);
 	sp_listener_addr(l, &at);
-	ck_assert_int_eq(
-		sp_dial_open(loop, "127.0.0.1", (uint16_t)sp_addr_port(&at), GRACE_MS, on_dialled, m, &d), 0);
+	ck_assert_int_eq(sp_dial_open(loop, "127.0.0.1", (uint16_t)sp_addr_port(&at), GRACE_MS, on_dialled, m, &d), 0);
 	run_until_count(&m->done, 2);
 	sp_listener_close(&l);
 }

@@ -51,7 +51,7 @@ void end_free(struct end *e);
 void run_until_count(const unsigned *counter, unsigned n);
 void run_until_bytes(const uint64_t *counter, uint64_t n);
 void run_turns(unsigned n); /* for what must not happen: gives it some turns */
-size_t fill(struct end *e);  /* writes until the stream says stop; returns how much */
+size_t fill(struct end *e); /* writes until the stream says stop; returns how much */
 /* An attached end over s. */
 void end_open(struct end *e, struct sp_stream *s);
 

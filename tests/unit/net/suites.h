@@ -5,6 +5,7 @@
 
 Suite *sp_suite_loop(void);
 Suite *sp_suite_stream(void);
+Suite *sp_suite_stream_bulk(void);
 Suite *sp_suite_tcp(void);
 Suite *sp_suite_dial(void);
 Suite *sp_suite_tls(void);

@@ -11,10 +11,10 @@
 
 /* ---- faults ------------------------------------------------------------------- */
 
-int __real_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node, const char *service,
-			  const struct addrinfo *hints);
-int __wrap_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node, const char *service,
-			  const struct addrinfo *hints);
+int __real_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
+			  const char *service, const struct addrinfo *hints);
+int __wrap_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
+			  const char *service, const struct addrinfo *hints);
 void __real_uv_freeaddrinfo(struct addrinfo *ai);
 void __wrap_uv_freeaddrinfo(struct addrinfo *ai);
 int __real_uv_cancel(uv_req_t *req);
@@ -30,8 +30,8 @@ static bool was_cancelled;
 static const char *const *connect_fails; /* "address error" pairs by address; NULL: real */
 static char tried[512];
 
-int __wrap_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node, const char *service,
-			  const struct addrinfo *hints)
+int __wrap_uv_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
+			  const char *service, const struct addrinfo *hints)
 {
 	if (!fake_resolver)
 		return __real_uv_getaddrinfo(l, req, cb, node, service, hints);
@@ -415,7 +415,8 @@ START_TEST(cancel_what_has_won)
 	ck_assert_int_eq(listen(fd, 64), 0);
 	race_done = 0;
 	for (i = 0; i < SP_COUNT_OF(race); i++)
-		ck_assert_int_eq(sp_dial_open(loop, "127.0.0.1", (uint16_t)port, GRACE_MS, on_race, &race[i], &race[i]), 0);
+		ck_assert_int_eq(sp_dial_open(loop, "127.0.0.1", (uint16_t)port, GRACE_MS, on_race, &race[i], &race[i]),
+				 0);
 	run_until_count(&race_done, 1);
 	run_turns(20);
 	close(fd);
@@ -429,7 +430,8 @@ START_TEST(order_interleaves_families)
 	fake_resolver = true;
 	connect_fails = (const char *const[]){ NULL };
 	dial_start("many.test", 80, GRACE_MS);
-	answer((const char *const[]){ "[2001:db8::1]:0", "[2001:db8::2]:0", "[2001:db8::3]:0", "192.0.2.1:0", "192.0.2.2:0", NULL },
+	answer((const char *const[]){ "[2001:db8::1]:0", "[2001:db8::2]:0", "[2001:db8::3]:0", "192.0.2.1:0",
+				      "192.0.2.2:0", NULL },
 	       0);
 	run_until_count(&res.done, 1);
 	ck_assert_str_eq(tried, "2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2 2001:db8::3 ");

@@ -396,7 +396,8 @@ static bool is_noted(void *arg)
 	return trace[0] == 't';
 }
 
-/* A timer expires during the last event of a turn, so libuv sees it when it ends the turn, and nothing else is alive. */
+/* A timer expires during the last event of a turn, so libuv sees it when it ends the turn, and nothing else is alive.
+ */
 START_TEST(timer_expires_as_turn_ends)
 {
 	struct note t = { .letter = 't' };

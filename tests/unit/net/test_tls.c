@@ -77,7 +77,8 @@ END_TEST
 
 START_TEST(names_that_fit)
 {
-	static const char *const names[] = { "gateway.test", "GATEWAY.test", "gateway.test.", "a.wild.test", "127.0.0.1" };
+	static const char *const names[] = { "gateway.test", "GATEWAY.test", "gateway.test.", "a.wild.test",
+					     "127.0.0.1" };
 
 	attempt(names[_i], 0);
 	ck_assert_msg(client.ok && server.ok, "%s", client.cause.text);
@@ -115,8 +116,8 @@ END_TEST
 /* Names stand one a line in cert_sans: one that could pretend to be two is left out. */
 START_TEST(forged_names_are_left_out)
 {
-	certs_make(&(struct cert_spec){ "forged", "ca", "forged",
-					"URI:spiffe://a,DNS:x^URI:spiffe://b,DNS:gateway.test,email:a b@c", false, 30 });
+	certs_make(&(struct cert_spec){
+	    "forged", "ca", "forged", "URI:spiffe://a,DNS:x^URI:spiffe://b,DNS:gateway.test,email:a b@c", false, 30 });
 	server_cfg.cert_file = CERT("forged");
 	server_cfg.key_file = KEY("forged");
 	tls_connect();
@@ -269,9 +270,10 @@ START_TEST(old_versions)
 	sp_tls_ctx_unref(&ctx);
 	/* A ClientHello of TLS 1.1, cut down to what decides: the server answers with an alert. */
 	{
-		static const uint8_t hello[] = { 0x16, 3, 1, 0, 47, 1, 0, 0, 43, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-						 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-						 32, 0, 0, 4, 0xc0, 0x2f, 0xc0, 0x13, 1, 0 };
+		static const uint8_t hello[] = { 0x16, 3,  1,  0,  47, 1,  0,  0,    43,   3,	 2,    1,  2,
+						 3,    4,  5,  6,  7,  8,  9,  10,   11,   12,	 13,   14, 15,
+						 16,   17, 18, 19, 20, 21, 22, 23,   24,   25,	 26,   27, 28,
+						 29,   30, 31, 32, 0,  0,  4,  0xc0, 0x2f, 0xc0, 0x13, 1,  0 };
 
 		client = server = (struct side){ 0 };
 		ends_connect(KIND_PAIR, &a, &b);

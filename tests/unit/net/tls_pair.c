@@ -56,7 +56,8 @@ static void on_ready(void *arg, const struct sp_tls_peer *peer, const struct sp_
 		s->on_ready(s);
 }
 
-void side_open(struct side *side, const struct sp_tls_config *cfg, struct sp_stream *s, const char *name, int max_version)
+void side_open(struct side *side, const struct sp_tls_config *cfg, struct sp_stream *s, const char *name,
+	       int max_version)
 {
 	struct sp_cause cause = { 0 };
 	struct sp_tls_ctx *ctx;

@@ -23,7 +23,8 @@ extern struct sp_tls_config client_cfg, server_cfg; /* reset by tls_setup(): the
 void tls_setup(void);
 void tls_teardown(void);
 /* Opens one end over s. name: NULL for the server. */
-void side_open(struct side *side, const struct sp_tls_config *cfg, struct sp_stream *s, const char *name, int max_version);
+void side_open(struct side *side, const struct sp_tls_config *cfg, struct sp_stream *s, const char *name,
+	       int max_version);
 /* Both ends over an in-memory pair, handshake not run. max_version: of the client; 0: any. */
 void tls_open(const char *name, int max_version);
 /* And runs it; it must succeed. */
