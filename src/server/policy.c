@@ -3,7 +3,10 @@
 
 #include <sallyport/plugin.h>
 
+#include "base/secret.h"
 #include "net/tls.h"
+
+#define TOKEN_FILE_MAX_BYTES (64u * 1024)
 
 static const char *chain_name(const struct sp_conf *c, int chain)
 {
@@ -80,7 +83,21 @@ uint64_t sp_server_memory_bound(const struct sp_conf *c)
 	return c->limits.exchanges * exchange + c->limits.clients * client;
 }
 
-/* ---- -t ------------------------------------------------------------------------ */
+/* ---- files of credentials ------------------------------------------------------- */
+
+static void check_token(const struct sp_conf *c, struct sp_report *r)
+{
+	bool connector = c->kind == SP_CONF_CONNECTOR;
+	const char *file = connector ? c->connector.token_file : c->upstream.token_file;
+	struct sp_cause cause = { 0 };
+	char *token = NULL;
+
+	if (!file)
+		return;
+	if (sp_conf_read_secret(file, TOKEN_FILE_MAX_BYTES, &token, &cause) < 0)
+		sp_report_add(r, connector ? &c->connector.at : &c->upstream.at, "token: %s", cause.text);
+	sp_secret_free(&token);
+}
 
 static void try_tls(struct sp_tls_config *cfg, const struct sp_conf_at *at, struct sp_report *r)
 {
@@ -110,6 +127,17 @@ static void check_tls(const struct sp_conf *c, struct sp_report *r)
 		try_tls(&(struct sp_tls_config){ .cert_file = c->connector.cert_file, .key_file = c->connector.key_file,
 						 .ca_file = c->connector.ca_file }, &c->connector.at, r);
 }
+
+int sp_server_files(const struct sp_conf *c, struct sp_report *r)
+{
+	unsigned before = r->count;
+
+	check_token(c, r);
+	check_tls(c, r);
+	return r->count == before ? 0 : SP_EINVAL;
+}
+
+/* ---- -t ------------------------------------------------------------------------ */
 
 static void print_listener(FILE *out, const struct sp_conf *c, const struct sp_auth *auth, const struct sp_conf_listener *l)
 {
@@ -166,7 +194,7 @@ int sp_server_test(const char *file, enum sp_conf_kind kind, FILE *out)
 	sp_log_setup(SP_LOG_WARN, false);
 	if (sp_conf_load(file, kind, &c, &r) == 0) {
 		if (kind == SP_CONF_CONNECTOR || (sp_auth_open(c, true, &auth, &r) == 0 && sp_server_policy(c, auth, &r) == 0))
-			check_tls(c, &r);
+			(void)sp_server_files(c, &r);
 		if (r.count == 0) {
 			for (unsigned i = 0; i < c->listener_count; i++)
 				print_listener(out, c, auth, &c->listeners[i]);

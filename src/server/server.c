@@ -65,16 +65,27 @@ static void watch_signals(struct server *s)
 	}
 }
 
+/* Closing the handles gives the signals their default back, which would end us with another status than 0. So they stay blocked
+ * until exit(); in the workers' threads they always are. */
+static void unwatch_signals(struct server *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < SP_COUNT_OF(s->signals); i++)
+		sigaddset(&set, s->signals[i].signum);
+	sp_must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	for (unsigned i = 0; i < SP_COUNT_OF(s->signals); i++)
+		uv_close((uv_handle_t *)&s->signals[i], NULL);
+	sp_loop_run(s->loop);
+}
+
 static void on_worker_ended(void *arg)
 {
 	struct server *s = arg;
 
-	if (++s->ended < s->worker_count)
-		return;
-	for (unsigned i = 0; i < SP_COUNT_OF(s->signals); i++)
-		if (!uv_is_closing((uv_handle_t *)&s->signals[i]))
-			uv_close((uv_handle_t *)&s->signals[i], NULL);
-	sp_loop_stop(s->loop);
+	if (++s->ended >= s->worker_count)
+		sp_loop_stop(s->loop);
 }
 
 /* ---- start and end -------------------------------------------------------------- */
@@ -103,10 +114,12 @@ static int load(struct server *s, const char *file, enum sp_conf_kind kind, stru
 	if (err < 0)
 		return err;
 	sp_log_setup(s->conf->log_level, s->conf->log_json);
-	if (kind == SP_CONF_CONNECTOR)
-		return 0;
-	err = sp_auth_open(s->conf, false, &s->auth, r);
-	return err < 0 ? err : sp_server_policy(s->conf, s->auth, r);
+	if (kind == SP_CONF_PROXY) {
+		err = sp_auth_open(s->conf, false, &s->auth, r);
+		if (err == 0)
+			err = sp_server_policy(s->conf, s->auth, r);
+	}
+	return err < 0 ? err : sp_server_files(s->conf, r);
 }
 
 static int run(struct server *s, struct sp_report *r)
@@ -119,19 +132,16 @@ static int run(struct server *s, struct sp_report *r)
 		code = SP_EXIT_FAILURE;
 		for (unsigned i = 0; i < s->worker_count; i++)
 			sp_worker_close(s->workers[i]);
-		if (s->worker_count == 0) { /* nobody is left to end */
-			s->worker_count = 1;
-			on_worker_ended(s);
-			s->worker_count = 0;
-		}
 	} else {
 		sp_log(SP_LOG_NOTICE, SP_EV_READY, "ready", SP_KV_STR("version", PACKAGE_VERSION),
 		       SP_KV_INT("workers", s->worker_count), SP_KV_INT("pid", getpid()));
 	}
-	sp_loop_run(s->loop);
+	if (s->worker_count > 0)
+		sp_loop_run(s->loop);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		sp_worker_free(&s->workers[i]);
-	sp_loop_run(s->loop); /* the signal handles' closing */
+	s->worker_count = 0; /* a signal that comes now finds nobody to drain */
+	unwatch_signals(s);
 	sp_loop_free(&s->loop);
 	return code;
 }

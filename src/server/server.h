@@ -15,6 +15,10 @@ enum { SP_EXIT_OK = 0, SP_EXIT_FAILURE = 1, SP_EXIT_CONFIG = 2 };
  * chain that needs no token; connectors have somewhere to dial in. 0, or SP_EINVAL with lines in r. */
 int sp_server_policy(const struct sp_conf *conf, const struct sp_auth *auth, struct sp_report *r);
 
+/* The files of our own credentials (token, certificates, keys) are good, and nobody may read them who should not. They are read
+ * again where they are used; this says it at start and in `-t`, before anything listens. 0, or SP_EINVAL with lines in r. */
+int sp_server_files(const struct sp_conf *conf, struct sp_report *r);
+
 /* `-t`: loads, checks (TLS files too) and prints each listener's mode in words and the memory bound. Returns an exit code;
  * errors go to standard error. */
 int sp_server_test(const char *file, enum sp_conf_kind kind, FILE *out);

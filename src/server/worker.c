@@ -1,6 +1,7 @@
 /* See worker.h. */
 #include "server/worker.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -193,8 +194,13 @@ static void post_ended(void *arg)
 static void thread_main(void *arg)
 {
 	struct sp_worker *w = arg;
-	int err = sp_loop_new(&w->loop);
+	sigset_t all;
+	int err;
 
+	/* Signals are the main thread's, and so for the threads that are started from here. */
+	sigfillset(&all);
+	sp_must(pthread_sigmask(SIG_SETMASK, &all, NULL) == 0);
+	err = sp_loop_new(&w->loop);
 	if (err < 0) {
 		w->start_err = err;
 		uv_sem_post(&w->started);
