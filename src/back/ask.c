@@ -31,8 +31,10 @@ static const struct sp_stream_events asking_events = { .on_data = on_early_data,
 
 static void refused(struct sp_pool_open *o, unsigned status, struct sp_slice proxy_status)
 {
-	enum sp_outcome outcome = sp_outcome_of_answer(status, proxy_status);
 	struct sp_pools *set = o->pool->set;
+	bool forwarded = o->x->identity.upstream_auth != NULL;
+	enum sp_outcome outcome = set->ctx ? sp_outcome_of_gateway(status, proxy_status, forwarded)
+					   : sp_outcome_of_answer(status, proxy_status);
 	struct sp_cause c = { 0 };
 
 	if (proxy_status.n > 0 && proxy_status.n < sizeof(o->x->proxy_status))

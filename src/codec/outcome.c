@@ -272,3 +272,29 @@ enum sp_outcome sp_outcome_of_answer(unsigned http_status, struct sp_slice proxy
 			return o;
 	return of_status(http_status);
 }
+
+static bool is_about_credential(enum sp_outcome o)
+{
+	return o == SP_OUTCOME_NO_CREDENTIAL || o == SP_OUTCOME_BAD_CREDENTIAL || o == SP_OUTCOME_EXPIRED_CREDENTIAL;
+}
+
+static bool is_about_caller(enum sp_outcome o)
+{
+	return o == SP_OUTCOME_FORBIDDEN || o == SP_OUTCOME_TENANT_UNKNOWN || o == SP_OUTCOME_TENANT_CONFLICT;
+}
+
+enum sp_outcome sp_outcome_of_gateway(unsigned http_status, struct sp_slice proxy_status, bool forwarded)
+{
+	enum sp_outcome o = sp_outcome_of_answer(http_status, proxy_status);
+	struct sp_slice error, details;
+
+	if (!forwarded)
+		return is_about_caller(o) ? SP_OUTCOME_GATEWAY_AUTH : o;
+	if (o != SP_OUTCOME_GATEWAY_AUTH)
+		return o;
+	if (proxy_status.p && sp_proxy_status_read(proxy_status, &error, &details) == 0)
+		for (unsigned i = 0; i < SP_OUTCOME_COUNT; i++)
+			if (is_about_credential((enum sp_outcome)i) && sp_slice_eq_str(details, sp_outcome_row((enum sp_outcome)i)->word))
+				return (enum sp_outcome)i;
+	return http_status == 401 || http_status == 407 ? SP_OUTCOME_BAD_CREDENTIAL : o;
+}

@@ -62,6 +62,10 @@ enum sp_outcome sp_outcome_of_cause(const struct sp_cause *c);
 /* The outcome that a far hop's answer means to us: its Proxy-Status (may be absent) decides before its status.
  * Understands the `details` words that sp_proxy_status_write() puts there; 407 means GATEWAY_AUTH. */
 enum sp_outcome sp_outcome_of_answer(unsigned http_status, struct sp_slice proxy_status);
+/* The same for the answer of a gateway, which judges the credential of each request. forwarded: it was the application's, so a
+ * verdict against it is the application's to hear. Else it was ours, and every verdict against it is GATEWAY_AUTH: another
+ * credential of the application would not help. */
+enum sp_outcome sp_outcome_of_gateway(unsigned http_status, struct sp_slice proxy_status, bool forwarded);
 
 /* Proxy-Status (RFC 9209 section 2), one list member:  NAME; error=TYPE; details="WORD"
  * Writes NUL-terminated text; SP_ETOOBIG. name is a token. Nothing (empty string) for outcomes without an error. */

@@ -151,6 +151,42 @@ START_TEST(answers_of_others)
 }
 END_TEST
 
+START_TEST(verdicts_of_gateways)
+{
+	static const struct {
+		unsigned status;
+		const char *proxy_status;
+		enum sp_outcome ours, forwarded;
+	} t[] = {
+		{ 200, NULL, SP_OUTCOME_OK, SP_OUTCOME_OK },
+		{ 407, "gw; error=http_request_denied; details=\"expired_credential\"", SP_OUTCOME_GATEWAY_AUTH,
+		  SP_OUTCOME_EXPIRED_CREDENTIAL },
+		{ 407, "gw; error=http_request_denied; details=\"no_credential\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_NO_CREDENTIAL },
+		{ 407, "gw; error=http_request_denied; details=\"refused\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_BAD_CREDENTIAL },
+		{ 407, NULL, SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_BAD_CREDENTIAL },
+		{ 401, NULL, SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_BAD_CREDENTIAL },
+		{ 403, "gw; error=http_request_denied; details=\"forbidden\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_FORBIDDEN },
+		{ 403, "gw; error=http_request_denied; details=\"tenant_unknown\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_TENANT_UNKNOWN },
+		{ 403, "gw; error=http_request_denied; details=\"tenant_conflict\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_TENANT_CONFLICT },
+		{ 403, NULL, SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_FORBIDDEN },
+		{ 403, "c; error=http_request_denied; details=\"not_exposed\", gw; error=http_request_denied; details=\"not_exposed\"",
+		  SP_OUTCOME_NOT_EXPOSED, SP_OUTCOME_NOT_EXPOSED },
+		{ 502, "gw; error=proxy_configuration_error; details=\"gateway_denied_us\"", SP_OUTCOME_GATEWAY_AUTH, SP_OUTCOME_GATEWAY_AUTH },
+		{ 502, "c; error=connection_refused; details=\"refused\"", SP_OUTCOME_REFUSED, SP_OUTCOME_REFUSED },
+		{ 503, NULL, SP_OUTCOME_NO_CONNECTOR, SP_OUTCOME_NO_CONNECTOR },
+	};
+
+	for (size_t i = 0; i < SP_COUNT_OF(t); i++) {
+		struct sp_slice v = sp_slice_str(t[i].proxy_status);
+		enum sp_outcome ours = sp_outcome_of_gateway(t[i].status, v, false), theirs = sp_outcome_of_gateway(t[i].status, v, true);
+
+		ck_assert_msg(ours == t[i].ours, "%u %s became %s", t[i].status, t[i].proxy_status, sp_outcome_row(ours)->word);
+		ck_assert_msg(theirs == t[i].forwarded, "%u %s, forwarded, became %s", t[i].status, t[i].proxy_status,
+			      sp_outcome_row(theirs)->word);
+	}
+}
+END_TEST
+
 START_TEST(write_status)
 {
 	char dst[64] = "x";
@@ -236,6 +272,7 @@ Suite *sp_suite_outcome(void)
 	tcase_add_test(t, of_causes);
 	tcase_add_test(t, answers_of_our_own);
 	tcase_add_test(t, answers_of_others);
+	tcase_add_test(t, verdicts_of_gateways);
 	tcase_add_test(t, write_status);
 	tcase_add_test(t, read_status);
 	suite_add_tcase(s, t);
