@@ -450,6 +450,95 @@ START_TEST(dead_on_arrival)
 }
 END_TEST
 
+/* ---- a stream that ends by itself ------------------------------------------------- */
+
+/* An HTTP/2 stream whose far end said all it had to say and then reset with NO_ERROR: on_closed without a cause and without
+ * our close(). Told by hand here. */
+static struct {
+	struct sp_stream s;
+	unsigned reads, stops, closes, shuts;
+} own;
+
+static ssize_t own_writev(struct sp_stream *s, const struct sp_slice *v, unsigned n)
+{
+	(void)s;
+	(void)v;
+	(void)n;
+	return 0;
+}
+
+static void own_shutdown_write(struct sp_stream *s)
+{
+	(void)s;
+	own.shuts++;
+}
+
+static void own_read_start(struct sp_stream *s)
+{
+	(void)s;
+	own.reads++;
+}
+
+static void own_read_stop(struct sp_stream *s)
+{
+	(void)s;
+	own.stops++;
+}
+
+static void own_close(struct sp_stream *s, enum sp_close how)
+{
+	(void)s;
+	(void)how;
+	own.closes++;
+}
+
+static const struct sp_stream_ops own_ops = { own_writev, own_shutdown_write, own_read_start, own_read_stop, own_close };
+
+static void tell_data(const void *p, size_t n)
+{
+	struct sp_slice v = { p, n };
+
+	ck_assert_uint_eq(own.s.ev->on_data(own.s.arg, &v, 1), n);
+}
+
+START_TEST(ends_in_order_and_reads_no_more)
+{
+	static uint8_t some[40 * 1024];
+	struct sp_stream *a;
+
+	memset(&own, 0, sizeof(own));
+	own.s.ops = &own_ops;
+	own.s.loop = loop;
+	a = make_end(&client, PAIR);
+	join_streams(a, &own.s, forever);
+	client.discard = true;
+	if (_i == 1)
+		sp_stream_read_stop(client.s); /* what is queued survives the stream's end */
+	tell_data(some, sizeof(some));
+	if (_i != 2)
+		own.s.ev->on_eof(own.s.arg);
+	own.s.ev->on_closed(own.s.arg, NULL);
+	if (_i == 1) {
+		run_turns(20);
+		ck_assert_uint_eq(client.closed + client.eof, 0);
+		sp_stream_read_start(client.s);
+	}
+	if (_i == 2) { /* without an end before it, it is a failure */
+		peer_await_closed(&client);
+		ck_assert_int_eq(client.cause.err, SP_ERESET);
+		await_count(&done.calls, 1);
+		ck_assert_int_eq(done.failed, SP_RELAY_B);
+	} else {
+		peer_await_eof(&client);
+		ck_assert_uint_eq(client.in_bytes, sizeof(some));
+		peer_end(&client);
+		await_count(&done.calls, 1);
+		ck_assert_int_eq(done.failed, SP_RELAY_NONE);
+	}
+	ck_assert_uint_eq(own.closes, 0);
+}
+END_TEST
+
 Suite *sp_suite_relay(void)
 {
 	Suite *s = suite_create("exchange/relay");
@@ -476,6 +565,7 @@ Suite *sp_suite_relay(void)
 	tcase_add_test(t, peer_reads_no_more);
 	tcase_add_test(t, client_had_ended);
 	tcase_add_test(t, dead_on_arrival);
+	tcase_add_loop_test(t, ends_in_order_and_reads_no_more, 0, 3);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -131,6 +131,7 @@ static const struct sp_back_ops fake_ops = { .name = "fake", .open = fake_open, 
 static void on_line(void *arg, const char *line)
 {
 	(void)arg;
+	fx.refusals += strstr(line, " warn accept refusing clients") != NULL;
 	if (strstr(line, " exchange=") && fx.line_count < SP_COUNT_OF(fx.lines))
 		snprintf(fx.lines[fx.line_count++].text, sizeof(fx.lines[0].text), "%s", line);
 }

@@ -34,6 +34,7 @@ extern struct fixture {
 	unsigned empties; /* the book's on_empty */
 	struct log_line lines[8]; /* of exchanges, oldest first */
 	unsigned line_count;
+	unsigned refusals; /* lines about limits.clients */
 } fx;
 
 /* Unchecked fixture: a folder with the plugin. */

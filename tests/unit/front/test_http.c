@@ -9,6 +9,8 @@
 #define HTTP(chain) "protocol = \"http\"; auth = \"" chain "\";"
 #define CONNECT "CONNECT erp.virtual:8000 HTTP/1.1\r\nHost: erp.virtual:8000\r\n"
 #define OK "HTTP/1.1 200 Connection established\r\n\r\n"
+/* Longer than any test waits: no deadline does a test's work. */
+#define PATIENT "timeouts = { handshake = \"10m\"; };"
 #define GOOD "Proxy-Authorization: Bearer good\r\n"
 
 static struct peer client;
@@ -539,7 +541,7 @@ static const struct stage {
 
 static void go_to_stage(const struct stage *g)
 {
-	begin(HTTP("asks"), "");
+	begin(HTTP("asks"), PATIENT);
 	fx.fake.mode = g->mode;
 	peer_send_str(&client, g->text);
 	if (g->answered)
@@ -571,7 +573,7 @@ END_TEST
 /* An end instead of a request. One behind untaken bytes is for the deadline. */
 START_TEST(client_ends_and_owes)
 {
-	begin(HTTP("asks"), "");
+	begin(HTTP("asks"), PATIENT);
 	if (_i == 1) {
 		peer_send_str(&client, CONNECT "\r\n");
 		expect_answer(&client, "HTTP/1.1 407 ");
@@ -588,7 +590,7 @@ END_TEST
 /* A pipe into a plain TCP client ends its side with the request, and wants the answer. */
 START_TEST(client_ends_after_its_request)
 {
-	begin(HTTP("asks"), "");
+	begin(HTTP("asks"), PATIENT);
 	peer_send_str(&client, _i == 0 ? CONNECT GOOD "\r\n" : CONNECT "\r\n");
 	sp_stream_shutdown_write(client.s);
 	if (_i == 0) {

@@ -338,9 +338,12 @@ static const struct stage {
 	{ SOCKS("anyone"), B("\x05\x01\x00" CONNECT_NAME), 12, FAKE_OPEN, true, false, false },
 };
 
+/* Longer than any test waits: no deadline does a test's work. */
+#define PATIENT "timeouts = { handshake = \"10m\"; };"
+
 static void go_to_stage(const struct stage *g)
 {
-	begin(g->listener, "");
+	begin(g->listener, PATIENT);
 	fx.fake.mode = g->mode;
 	if (g->n > 0)
 		peer_send(&client, g->bytes, g->n);
