@@ -49,11 +49,7 @@ def _(t):
     check(len(token) <= 255, "the token fits RFC 1929")
     equal(tag_of(curl("-x", proxy, "-U", f"token:{token}", f"http://{origin.text}/")), "here", "tag")
     sp.outcome("ok", front="socks5", tenant="acme", principal="app")
-<<<<<<< ours
     curl("-x", proxy, f"http://{origin.text}/", ok=(97,))  # CURLE_PROXY: no acceptable method
-=======
-    curl("-x", proxy, f"http://{origin.text}/", ok=(97,))	   # CURLE_PROXY: no acceptable method
->>>>>>> theirs
     sp.outcome("no_credential", front="socks5")
     curl("-x", proxy, "-U", f"token:{idp.forged('acme')}", f"http://{origin.text}/", ok=(97,))
     sp.outcome("bad_credential", front="socks5")

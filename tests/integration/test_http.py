@@ -99,11 +99,7 @@ def _(t):
         a, s = http_raw(sp.address("http"), head.encode("latin-1"))
         with s:
             check(a.status == 400 or (a.status == 505 and what == "HTTP/2.0"), f"{what}: {a.status}")
-<<<<<<< ours
             read_end(s)  # it closes: what follows a head that was not understood is not a request
-=======
-            read_end(s)	 # it closes: what follows a head that was not understood is not a request
->>>>>>> theirs
     equal(origin.accepted, 0, "connections at the origin")
 
 

@@ -187,11 +187,7 @@ def _(t):
             how, answer = read_end(c.s)
             check(answer == b"" or (len(answer) == 2 and answer[0] == 1 and answer[1] != 0), f"{what}: {answer.hex()}")
     equal(origin.accepted, 0, "connections at the origin")
-<<<<<<< ours
     with Socks5(sp.address("socks5")) as c:  # and it still serves
-=======
-    with Socks5(sp.address("socks5")) as c:	 # and it still serves
->>>>>>> theirs
         c.open(*origin.addr, token=good)
 
 
