@@ -1,6 +1,10 @@
 /* What must hold before anything starts, and the text of `-t`. */
 #include "server/server.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <sallyport/plugin.h>
 
 #include "base/secret.h"
@@ -184,7 +188,25 @@ static void print_upstream(FILE *out, const struct sp_conf *c)
 	}
 }
 
-int sp_server_test(const char *file, enum sp_conf_kind kind, FILE *out)
+int sp_server_load(const char *file, enum sp_conf_kind kind, const char *plugin_dir, struct sp_conf **out, struct sp_report *r)
+{
+	int err = sp_conf_load(file, kind, out, r);
+	char *absolute;
+
+	if (err < 0 || !plugin_dir)
+		return err;
+	absolute = realpath(plugin_dir, NULL);
+	if (!absolute) {
+		sp_report_add(r, NULL, "--plugin-dir %s: %s", plugin_dir, strerror(errno));
+		sp_conf_unref(out);
+		return SP_EINVAL;
+	}
+	free((*out)->plugin_dir); /* nobody else has seen the snapshot yet */
+	(*out)->plugin_dir = absolute;
+	return 0;
+}
+
+int sp_server_test(const char *file, enum sp_conf_kind kind, const char *plugin_dir, FILE *out)
 {
 	struct sp_report r = { 0 };
 	struct sp_conf *c = NULL;
@@ -192,7 +214,7 @@ int sp_server_test(const char *file, enum sp_conf_kind kind, FILE *out)
 	int code = SP_EXIT_CONFIG;
 
 	sp_log_setup(SP_LOG_WARN, false);
-	if (sp_conf_load(file, kind, &c, &r) == 0) {
+	if (sp_server_load(file, kind, plugin_dir, &c, &r) == 0) {
 		if (kind == SP_CONF_CONNECTOR || (sp_auth_open(c, true, &auth, &r) == 0 && sp_server_policy(c, auth, &r) == 0))
 			(void)sp_server_files(c, &r);
 		if (r.count == 0) {

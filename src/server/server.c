@@ -107,9 +107,9 @@ static int start_workers(struct server *s, struct sp_report *r)
 	return 0;
 }
 
-static int load(struct server *s, const char *file, enum sp_conf_kind kind, struct sp_report *r)
+static int load(struct server *s, const char *file, enum sp_conf_kind kind, const char *plugin_dir, struct sp_report *r)
 {
-	int err = sp_conf_load(file, kind, &s->conf, r);
+	int err = sp_server_load(file, kind, plugin_dir, &s->conf, r);
 
 	if (err < 0)
 		return err;
@@ -146,14 +146,14 @@ static int run(struct server *s, struct sp_report *r)
 	return code;
 }
 
-int sp_server_run(const char *file, enum sp_conf_kind kind)
+int sp_server_run(const char *file, enum sp_conf_kind kind, const char *plugin_dir)
 {
 	struct server s = { 0 };
 	struct sp_report r = { 0 };
 	int code = SP_EXIT_CONFIG;
 
 	raise_descriptors();
-	if (load(&s, file, kind, &r) == 0)
+	if (load(&s, file, kind, plugin_dir, &r) == 0)
 		code = run(&s, &r);
 	if (r.count)
 		fprintf(stderr, "%s\n", r.text);
@@ -169,26 +169,35 @@ int sp_server_run(const char *file, enum sp_conf_kind kind)
 
 /* ---- main() --------------------------------------------------------------------- */
 
-static void usage(FILE *f, const char *program, const char *default_conf)
+static const char *program_name(enum sp_conf_kind kind)
 {
+	return kind == SP_CONF_CONNECTOR ? "sallyport-connector" : "sallyport";
+}
+
+static void usage(FILE *f, enum sp_conf_kind kind, const char *default_conf)
+{
+	bool plugins = kind == SP_CONF_PROXY;
+
 	fprintf(f,
-		"usage: %s [-c FILE] [-t]\n"
+		"usage: %s [-c FILE] [-t]%s\n"
 		"  -c, --config FILE  the configuration file (default: %s)\n"
+		"%s"
 		"  -t, --test         check the file, print each listener's operational mode and the memory bound, exit\n"
 		"      --version      print the version\n"
 		"      --help         print this\n"
 		"SIGTERM and SIGINT drain and stop; a second one stops at once.\n"
 		"Exit status: 0 stopped or checked, 1 could not run, 2 bad usage or configuration.\n",
-		program, default_conf);
+		program_name(kind), plugins ? " [--plugin-dir DIR]" : "", default_conf,
+		plugins ? "      --plugin-dir DIR  where plugins are, instead of the file's plugin_dir (a build not yet installed)\n" : "");
 }
 
 int sp_server_main(int argc, char **argv, enum sp_conf_kind kind, const char *default_conf)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
+						 { "plugin-dir", required_argument, NULL, 'P' },
 						 { "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' },
 						 { 0 } };
-	const char *program = kind == SP_CONF_CONNECTOR ? "sallyport-connector" : "sallyport";
-	const char *file = default_conf;
+	const char *file = default_conf, *plugin_dir = NULL;
 	bool test = false;
 	int o;
 
@@ -200,20 +209,23 @@ int sp_server_main(int argc, char **argv, enum sp_conf_kind kind, const char *de
 		case 't':
 			test = true;
 			break;
+		case 'P':
+			plugin_dir = optarg;
+			break;
 		case 'V':
-			printf("%s %s\n", program, PACKAGE_VERSION);
+			printf("%s %s\n", program_name(kind), PACKAGE_VERSION);
 			return SP_EXIT_OK;
 		case 'h':
-			usage(stdout, program, default_conf);
+			usage(stdout, kind, default_conf);
 			return SP_EXIT_OK;
 		default:
-			usage(stderr, program, default_conf);
+			usage(stderr, kind, default_conf);
 			return SP_EXIT_CONFIG;
 		}
 	}
 	if (optind < argc) {
-		usage(stderr, program, default_conf);
+		usage(stderr, kind, default_conf);
 		return SP_EXIT_CONFIG;
 	}
-	return test ? sp_server_test(file, kind, stdout) : sp_server_run(file, kind);
+	return test ? sp_server_test(file, kind, plugin_dir, stdout) : sp_server_run(file, kind, plugin_dir);
 }

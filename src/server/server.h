@@ -21,10 +21,13 @@ int sp_server_files(const struct sp_conf *conf, struct sp_report *r);
 
 /* `-t`: loads, checks (TLS files too) and prints each listener's mode in words and the memory bound. Returns an exit code;
  * errors go to standard error. */
-int sp_server_test(const char *file, enum sp_conf_kind kind, FILE *out);
+int sp_server_test(const char *file, enum sp_conf_kind kind, const char *plugin_dir, FILE *out);
+
+/* sp_conf_load(), with plugin_dir instead of the file's unless it is NULL: for a build that was not installed. */
+int sp_server_load(const char *file, enum sp_conf_kind kind, const char *plugin_dir, struct sp_conf **out, struct sp_report *r);
 
 /* Runs until a signal ends it. Returns an exit code. */
-int sp_server_run(const char *file, enum sp_conf_kind kind);
+int sp_server_run(const char *file, enum sp_conf_kind kind, const char *plugin_dir);
 
 /* The most memory that buffers can take by configuration, in bytes per worker. */
 uint64_t sp_server_memory_bound(const struct sp_conf *conf);

@@ -126,6 +126,24 @@ START_TEST(connectors_need_a_way_in)
 }
 END_TEST
 
+START_TEST(plugin_dir_may_be_said_at_start)
+{
+	struct sp_report r = { 0 };
+	struct sp_conf *conf = NULL;
+	char path[512];
+
+	policy(LISTENER("socks5", "127.0.0.1:1", "auth = \"local\";"), DIRECT); /* leaves its file */
+	snprintf(path, sizeof(path), "%s/sallyport.conf", folder);
+	ck_assert_int_eq(sp_server_load(path, SP_CONF_PROXY, "/", &conf, &r), 0);
+	ck_assert_str_eq(conf->plugin_dir, "/");
+	sp_conf_unref(&conf);
+	ck_assert_int_eq(sp_server_load(path, SP_CONF_PROXY, "/no/such/folder", &conf, &r), SP_EINVAL);
+	ck_assert_ptr_null(conf);
+	HAS(r.text, "--plugin-dir /no/such/folder: No such file");
+	sp_report_deinit(&r);
+}
+END_TEST
+
 START_TEST(memory_bound_follows_the_limits)
 {
 	struct sp_conf few = { .limits = { .exchanges = 1, .clients = 1, .stream_window_bytes = 65536 } }, many = few;
@@ -146,6 +164,7 @@ Suite *suite_policy(void)
 	tcase_add_test(t, a_tenant_must_come_from_somewhere);
 	tcase_add_test(t, forward_carries_no_credential);
 	tcase_add_test(t, connectors_need_a_way_in);
+	tcase_add_test(t, plugin_dir_may_be_said_at_start);
 	tcase_add_test(t, memory_bound_follows_the_limits);
 	suite_add_tcase(s, t);
 	return s;
