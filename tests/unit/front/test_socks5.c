@@ -1,5 +1,6 @@
 #include "suites.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SOCKS(chain) "protocol = \"socks5\"; auth = \"" chain "\";"
@@ -554,22 +555,41 @@ START_TEST(new_exchange_while_draining)
 }
 END_TEST
 
-/* The longest token goes through, also where the limit is all that the configuration allows. */
+static const struct token_case {
+	const char *limit;
+	size_t n;
+	bool fits;
+} token_cases[] = {
+	{ "256", 256, true },
+	{ "256", 257, false },
+	{ "256KiB", SP_STREAM_KEEP - 1024, true },
+	{ "256KiB", SP_STREAM_KEEP - 1023, false }, /* it could not pile up in the stream */
+};
+
+/* The longest token goes through, also where the limit is all that the configuration allows; a longer one is refused at its
+ * length, before it is sent. */
 START_TEST(long_token)
 {
 	static uint8_t message[8 + SP_STREAM_KEEP];
-	size_t n = _i == 0 ? 256 : SP_STREAM_KEEP - 1024;
+	const struct token_case *c = &token_cases[_i];
+	char limits[64];
 
-	begin(SOCKS("asks"), _i == 0 ? "limits = { token = \"256\"; };" : "limits = { token = \"256KiB\"; };");
-	memcpy(message, "\x05\x01\x80\x01", 4);
-	message[5] = (uint8_t)(n >> 16);
-	message[6] = (uint8_t)(n >> 8);
-	message[7] = (uint8_t)n;
-	memset(message + 8, 'x', n);
+	snprintf(limits, sizeof(limits), "limits = { token = \"%s\"; };", c->limit);
+	begin(SOCKS("asks"), limits);
+	memset(message, 'x', sizeof(message));
+	memcpy(message, "\x05\x01\x80\x01\x00", 5);
+	message[5] = (uint8_t)(c->n >> 16);
+	message[6] = (uint8_t)(c->n >> 8);
+	message[7] = (uint8_t)c->n;
 	memcpy(message + 8, "good", 4);
-	message[8 + n] = 0;
-	peer_send(&client, message, 8 + n + 1);
-	peer_expect(&client, B("\x05\x80\x01\x00"));
+	message[8 + c->n] = 0;
+	peer_send(&client, message, c->fits ? 8 + c->n + 1 : 8);
+	if (c->fits) {
+		peer_expect(&client, B("\x05\x80\x01\x00"));
+	} else {
+		peer_expect(&client, B("\x05\x80\x01\x01"));
+		client_expect_end(&client);
+	}
 	finish();
 }
 END_TEST
@@ -613,7 +633,7 @@ Suite *sp_suite_socks5(void)
 	tcase_add_test(t, chain_takes_too_long);
 	tcase_add_loop_test(t, too_many_exchanges, 0, 2);
 	tcase_add_test(t, new_exchange_while_draining);
-	tcase_add_loop_test(t, long_token, 0, 2);
+	tcase_add_loop_test(t, long_token, 0, SP_COUNT_OF(token_cases));
 	tcase_add_test(t, origin_resets);
 	suite_add_tcase(s, t);
 	return s;
