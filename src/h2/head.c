@@ -5,7 +5,10 @@
 
 #include "base/text.h"
 
-struct span { uint32_t name, name_len, value, value_len; };
+struct span {
+	uint32_t name, name_len, value, value_len;
+	bool secret;
+};
 
 struct sp_h2_head_block {
 	struct sp_buf bytes;
@@ -20,7 +23,7 @@ int sp_h2_head_begin(struct sp_h2_stream *s)
 	return s->head ? 0 : SP_ENOMEM;
 }
 
-int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice value)
+int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice value, bool secret)
 {
 	struct sp_h2_head_block *b = s->head;
 	struct span *v;
@@ -31,7 +34,7 @@ int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice
 	if (b->count == SP_FIELDS_MAX || b->bytes.len + name.n + value.n + 32 * (b->count + 1) > s->h->opt.max_head_bytes)
 		return SP_ETOOBIG;
 	v = &b->v[b->count];
-	*v = (struct span){ (uint32_t)b->bytes.len, (uint32_t)name.n, (uint32_t)(b->bytes.len + name.n), (uint32_t)value.n };
+	*v = (struct span){ (uint32_t)b->bytes.len, (uint32_t)name.n, (uint32_t)(b->bytes.len + name.n), (uint32_t)value.n, secret };
 	if (sp_buf_append_slice(&b->bytes, name) < 0 || sp_buf_append_slice(&b->bytes, value) < 0)
 		return SP_ENOMEM;
 	b->count++;
@@ -44,8 +47,10 @@ void sp_h2_head_fields(const struct sp_h2_stream *s, struct sp_fields *out)
 	const uint8_t *p = sp_buf_data(&b->bytes).p;
 
 	out->count = 0;
-	for (unsigned i = 0; i < b->count; i++)
+	for (unsigned i = 0; i < b->count; i++) {
 		sp_fields_add(out, sp_slice_make(p + b->v[i].name, b->v[i].name_len), sp_slice_make(p + b->v[i].value, b->v[i].value_len));
+		out->v[i].secret = b->v[i].secret; /* stays so when it is passed on (RFC 7541 section 7.1.3) */
+	}
 }
 
 unsigned sp_h2_head_status(const struct sp_h2_stream *s)

@@ -1,14 +1,15 @@
-/* What bounds a peer: nghttp2's options, the glitch bucket (what nghttp2 of this age does not limit: MadeYouReset CVE-2025-8671,
- * empty frames CVE-2019-9518, control floods CVE-2019-9512/9515), and the liveness check. */
+/* What bounds a peer beside nghttp2's options: the glitch bucket (what nghttp2 of this age does not limit: MadeYouReset
+ * CVE-2025-8671, empty frames CVE-2019-9518, control floods CVE-2019-9512/9515), and the liveness check. */
 #include "h2/internal.h"
 
-#include "config.h"
+#include <string.h>
 
 #define GLITCH_BURST 1000u
 #define GLITCH_PER_S 100u
-#define RESET_BURST 500u /* below the 1000 + 33/s that stock servers allow */
+#define GLITCH_SETTINGS 20u /* each may change the windows of all streams */
+#define RESET_BURST 500u    /* below the 1000 + 33/s that stock servers allow */
 #define RESET_PER_S 20u
-#define TABLE_BYTES 16384u /* HPACK table: holds one long token */
+#define EARNED_MAX 4096u
 
 void sp_bucket_init(struct sp_bucket *b, uint32_t burst, uint32_t per_s, uint64_t now_ms)
 {
@@ -28,49 +29,6 @@ bool sp_bucket_take(struct sp_bucket *b, uint32_t cost, uint64_t now_ms)
 	return true;
 }
 
-int sp_h2_session_new(struct sp_h2 *h, const nghttp2_session_callbacks *cb)
-{
-	nghttp2_option *o = NULL;
-	int err;
-
-	if (nghttp2_option_new(&o) != 0)
-		return SP_ENOMEM;
-	nghttp2_option_set_no_auto_window_update(o, 1);
-	nghttp2_option_set_no_closed_streams(o, 1);
-	nghttp2_option_set_max_settings(o, 32);
-	nghttp2_option_set_max_outbound_ack(o, 1000);
-	nghttp2_option_set_peer_max_concurrent_streams(o, 100);
-	nghttp2_option_set_max_deflate_dynamic_table_size(o, TABLE_BYTES);
-#ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
-	nghttp2_option_set_max_continuations(o, 8);
-#endif
-#ifdef HAVE_NGHTTP2_OPTION_SET_STREAM_RESET_RATE_LIMIT
-	/* Our peer is an authenticated proxy whose clients come and go; the default kills its tunnel at 1000 aborts. */
-	nghttp2_option_set_stream_reset_rate_limit(o, 10000, 1000);
-#endif
-	err = h->role == SP_H2_CLIENT ? nghttp2_session_client_new2(&h->ng, cb, h, o) : nghttp2_session_server_new2(&h->ng, cb, h, o);
-	nghttp2_option_del(o);
-	if (err != 0)
-		return SP_ENOMEM;
-	{
-		nghttp2_settings_entry iv[] = {
-			{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, h->opt.stream_window_bytes },
-			{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h->opt.max_head_bytes },
-			{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, TABLE_BYTES },
-			{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h->role == SP_H2_SERVER ? h->opt.max_streams : 0 },
-			{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
-		};
-
-		/* ENABLE_PUSH may be sent by clients only (RFC 9113 section 6.5.2). */
-		if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, h->role == SP_H2_CLIENT ? 5 : 4) != 0 ||
-		    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)h->opt.connection_window_bytes) != 0)
-			return SP_ENOMEM;
-	}
-	sp_bucket_init(&h->glitches, GLITCH_BURST, GLITCH_PER_S, sp_loop_now_ms(h->loop));
-	sp_bucket_init(&h->resets, RESET_BURST, RESET_PER_S, sp_loop_now_ms(h->loop));
-	return 0;
-}
-
 int sp_h2_glitch(struct sp_h2 *h, uint32_t cost)
 {
 	if (sp_bucket_take(&h->glitches, cost, sp_loop_now_ms(h->loop)))
@@ -79,21 +37,36 @@ int sp_h2_glitch(struct sp_h2 *h, uint32_t cost)
 			    "the peer sends too many control frames, empty frames or resets");
 }
 
+static int window_update(struct sp_h2 *h)
+{
+	if (h->window_updates_earned == 0)
+		return sp_h2_glitch(h, 1);
+	h->window_updates_earned--; /* as many as our DATA can earn are no glitch */
+	return 0;
+}
+
 int sp_h2_glitch_frame(struct sp_h2 *h, const nghttp2_frame_hd *hd)
 {
+	bool ack = hd->flags & NGHTTP2_FLAG_ACK;
+
 	switch (hd->type) {
 	case NGHTTP2_DATA:
 		return hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM) ? sp_h2_glitch(h, 1) : 0;
 	case NGHTTP2_HEADERS:
-		return 0;
-	case NGHTTP2_WINDOW_UPDATE: /* as many as our DATA can earn are no glitch */
-		if (h->window_updates_earned > 0) {
-			h->window_updates_earned--;
-			return 0;
-		}
-		return sp_h2_glitch(h, 1);
+		return 0; /* bounded by the number of streams; what is wrong with it counts when it is found */
+	case NGHTTP2_WINDOW_UPDATE:
+		if (h->window_updates_earned > EARNED_MAX)
+			h->window_updates_earned = EARNED_MAX;
+		return window_update(h);
+	case NGHTTP2_SETTINGS:
+		return sp_h2_glitch(h, ack ? 1 : GLITCH_SETTINGS);
 	case NGHTTP2_PING:
-		return (hd->flags & NGHTTP2_FLAG_ACK) && h->ping_out ? 0 : sp_h2_glitch(h, 1);
+		return ack ? 0 : sp_h2_glitch(h, 1); /* an answer counts when it answers nothing */
+	case NGHTTP2_RST_STREAM:
+		/* A client opened what the server resets, so there are no more of them than it wanted. */
+		if (h->role == SP_H2_CLIENT && nghttp2_session_get_stream_user_data(h->ng, hd->stream_id))
+			return 0;
+		return sp_h2_glitch(h, 1);
 	default:
 		return sp_h2_glitch(h, 1);
 	}
@@ -103,59 +76,98 @@ int sp_h2_glitch_frame(struct sp_h2 *h, const nghttp2_frame_hd *hd)
 
 static void on_liveness(struct sp_timer *t);
 
-static void arm(struct sp_h2 *h, uint64_t from_ms, uint64_t wait_ms)
+void sp_h2_ping(struct sp_h2 *h)
 {
-	uint64_t now = sp_loop_now_ms(h->loop), due = from_ms + wait_ms;
+	uint8_t opaque[8];
 
-	sp_timer_start(h->loop, &h->liveness, due > now ? due - now : 1, on_liveness);
+	h->ping_seq++;
+	h->ping_sent_us = uv_hrtime() / 1000;
+	memcpy(opaque, &h->ping_seq, sizeof(opaque));
+	nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, opaque);
+	sp_h2_pump_soon(h);
 }
 
-static void ping(struct sp_h2 *h)
+static void check(struct sp_h2 *h)
 {
 	h->ping_out = true;
-	h->ping_mono_ms = sp_loop_now_ms(h->loop);
-	h->ping_sent_us = uv_hrtime() / 1000;
-	nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, NULL);
-	arm(h, h->ping_mono_ms, h->opt.ping_timeout_ms);
-	sp_h2_pump_soon(h);
+	h->ping_heard = h->ping_last_look = false;
+	sp_h2_ping(h);
+	sp_timer_start(h->loop, &h->liveness, h->opt.ping_timeout_ms, on_liveness);
+}
+
+static void watch_silence(struct sp_h2 *h)
+{
+	uint64_t due = h->heard_mono_ms + h->opt.ping_after_ms, now = sp_loop_now_ms(h->loop);
+
+	if (h->opt.ping_after_ms)
+		sp_timer_start(h->loop, &h->liveness, due > now ? due - now : 1, on_liveness);
+}
+
+/* The deadline is over. */
+static void judge(struct sp_h2 *h)
+{
+	struct sp_cause c = { 0 };
+
+	if (!h->ping_last_look) {
+		/* Because: after a pause of this process the answer may lie in the socket unread, and timers come first. */
+		h->ping_last_look = true;
+		sp_timer_start(h->loop, &h->liveness, 0, on_liveness);
+		return;
+	}
+	sp_cause_set(&c, SP_ETIMEOUT, SP_DOMAIN_H2, 0, "no answer to PING within %llu ms",
+		     (unsigned long long)h->opt.ping_timeout_ms);
+	sp_h2_fail(h, &c);
 }
 
 static void on_liveness(struct sp_timer *t)
 {
 	struct sp_h2 *h = SP_CONTAINER_OF(t, struct sp_h2, liveness);
-	uint64_t now = sp_loop_now_ms(h->loop);
 
 	if (h->failed)
 		return;
-	if (h->ping_out && h->heard_mono_ms < h->ping_mono_ms) {
-		struct sp_cause c = { 0 };
-
-		sp_cause_set(&c, SP_ETIMEOUT, SP_DOMAIN_H2, 0, "no answer to PING within %llu ms",
-			     (unsigned long long)h->opt.ping_timeout_ms);
-		sp_h2_fail(h, &c);
+	if (h->ping_out && !h->ping_heard) {
+		judge(h);
+		return;
+	}
+	if (!h->ping_out && sp_loop_now_ms(h->loop) - h->heard_mono_ms >= h->opt.ping_after_ms) {
+		check(h);
 		return;
 	}
 	h->ping_out = false;
-	if (now - h->heard_mono_ms >= h->opt.ping_after_ms)
-		ping(h);
-	else
-		arm(h, h->heard_mono_ms, h->opt.ping_after_ms);
+	watch_silence(h);
 }
 
-void sp_h2_liveness_start(struct sp_h2 *h)
+void sp_h2_limits_start(struct sp_h2 *h)
 {
-	h->heard_mono_ms = sp_loop_now_ms(h->loop);
-	if (h->opt.ping_after_ms)
-		arm(h, h->heard_mono_ms, h->opt.ping_after_ms);
+	uint64_t now = sp_loop_now_ms(h->loop);
+
+	sp_bucket_init(&h->glitches, GLITCH_BURST, GLITCH_PER_S, now);
+	sp_bucket_init(&h->resets, RESET_BURST, RESET_PER_S, now);
+	h->heard_mono_ms = now;
+	watch_silence(h);
 }
 
 void sp_h2_heard(struct sp_h2 *h)
 {
 	h->heard_mono_ms = sp_loop_now_ms(h->loop);
+	h->ping_heard = true;
+}
+
+int sp_h2_ping_answered(struct sp_h2 *h, const uint8_t *opaque)
+{
+	uint64_t seq;
+
+	memcpy(&seq, opaque, sizeof(seq));
+	if (seq <= h->ping_acked || seq > h->ping_seq)
+		return sp_h2_glitch(h, 1); /* an answer to no question */
+	h->ping_acked = seq;
+	if (seq == h->ping_seq)
+		h->rtt_us = uv_hrtime() / 1000 - h->ping_sent_us;
+	return 0;
 }
 
 void sp_h2_probe(struct sp_h2 *h)
 {
 	if (!h->failed && !h->ping_out)
-		ping(h);
+		check(h);
 }

@@ -1,7 +1,6 @@
-#include "../run.h"
 #include "suites.h"
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ suite_basic, NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ sp_suite_h2_streams, NULL });
 }

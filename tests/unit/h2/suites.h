@@ -1,8 +1,8 @@
-#ifndef SP_TESTS_H2_SUITES_H
-#define SP_TESTS_H2_SUITES_H
+#ifndef SP_TESTS_UNIT_H2_SUITES_H
+#define SP_TESTS_UNIT_H2_SUITES_H
 
-#include <check.h>
+#include "../run.h"
 
-Suite *suite_basic(void);
+Suite *sp_suite_h2_streams(void);
 
 #endif
