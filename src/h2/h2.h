@@ -32,7 +32,8 @@ struct sp_h2_events {
 	void (*on_idle)(void *arg);  /* the last stream is gone */
 	/* The peer sent GOAWAY: open no more; open ones go on. The ones it will not process fail with SP_ERETRY. */
 	void (*on_goaway)(void *arg, uint32_t error_code);
-	/* Last upcall. All streams have been closed before it. cause NULL: closed by us or drained to the end. */
+	/* Last upcall. All streams have been closed before it, but those that are complete both ways and whose reader has not taken
+	 * everything yet: they outlive the connection. cause NULL: closed by us or drained to the end. */
 	void (*on_closed)(void *arg, const struct sp_cause *cause);
 };
 

@@ -11,7 +11,7 @@ tests_unit_test_h2_SOURCES = tests/unit/run.h \
   tests/unit/h2/main.c tests/unit/h2/suites.h \
   tests/unit/h2/fixture.c tests/unit/h2/fixture.h \
   tests/unit/net/certs.c tests/unit/net/certs.h tests/unit/net/ends.c tests/unit/net/ends.h \
-  tests/unit/h2/test_streams.c
+  tests/unit/h2/test_basic.c tests/unit/h2/test_streams.c
 # Short waits, and a clock that tests may put forward.
 tests_unit_test_h2_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_timer_start -Wl,--wrap=sp_loop_now_ms
 tests_unit_test_h2_LDADD = $(SP_H2_LIBS) $(CHECK_LIBS)

@@ -3,6 +3,7 @@
 
 #include "../run.h"
 
+Suite *suite_basic(void);
 Suite *sp_suite_h2_streams(void);
 
 #endif
