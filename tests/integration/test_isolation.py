@@ -22,12 +22,12 @@ def ask(sp, token, location="", host="sys.virtual"):
 
 def house(t, by):
     """A gateway with a connector for each tenant and location, a proxy whose callers' tokens name the tenant."""
-    gw = Gateway(t, by=by, extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t, by=by)
     for tenant in TENANTS:
         for location in LOCATIONS:
             name = f"{tenant}-{location or 'none'}"
             gw.connector(name, {"sys.virtual:1": Origin(t, tagged(tag(tenant, location))).text}, tenant=tenant, location=location)
-    return gw, gw.proxy({"apps": [gw.idp.plugin()]}, extra='tunnels = { wait = "100ms"; };')
+    return gw, gw.proxy({"apps": [gw.idp.plugin()]})
 
 
 def each_reaches_its_own(t, by):
@@ -77,9 +77,9 @@ def _(t):
 
 @test("tenants that look alike are different tenants")
 def _(t):
-    gw = Gateway(t, by="jwt", extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t, by="jwt")
     gw.connector("c1", {"sys.virtual:1": Origin(t, tagged("acme")).text}, tenant="acme", location="plant")
-    sp = gw.proxy({"apps": [gw.idp.plugin()]}, extra='tunnels = { wait = "100ms"; };')
+    sp = gw.proxy({"apps": [gw.idp.plugin()]})
     equal(ask(sp, gw.idp.token("acme"), "plant"), "acme", "the tenant itself")
     for tenant in ("ACME", "acm", "acmee", "acme ", " acme", "acme\0", "acme\n", "acme/plant", "acme,plant", "acme\r\nsallyport-location: plant",
                    "acmé", ""):
@@ -91,10 +91,10 @@ def _(t):
 
 @test("a connector of tenant A that claims tenant B's location serves A only")
 def _(t):
-    gw = Gateway(t, extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t)
     gw.connector("b1", {"sys.virtual:1": Origin(t, tagged("b")).text}, tenant="b", location="b-site")
     gw.connector("a1", {"sys.virtual:1": Origin(t, tagged("a")).text}, tenant="a", location="b-site")
-    sp = gw.proxy({"apps": [gw.idp.plugin()]}, extra='tunnels = { wait = "100ms"; };')
+    sp = gw.proxy({"apps": [gw.idp.plugin()]})
     for _ in range(10):
         equal(ask(sp, gw.idp.token("b"), "b-site"), "b", "B's caller")
         equal(ask(sp, gw.idp.token("a"), "b-site"), "a", "A's caller")
@@ -102,8 +102,8 @@ def _(t):
 
 @test("an upgrade request that claims a tenant gets the tenant of its credential, and no other")
 def _(t):
-    gw = Gateway(t, by="jwt", extra='tunnels = { wait = "100ms"; };')
-    sp = gw.proxy({"apps": [gw.idp.plugin()]}, extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t, by="jwt")
+    sp = gw.proxy({"apps": [gw.idp.plugin()]})
     token = gw.idp.token("a", sub="c", aud="connector")
     answer, s = upgrade(gw, f"Authorization: Bearer {token}", "Sallyport-Tenant: b", "Sallyport-Location: b-site")
     with s:
@@ -158,7 +158,7 @@ def _(t):
     ca = CA(t.dir)
     chains = {"proxies": [mtls(tenant_from="subject:O")], "connectors": [mtls(tenant_from="subject:O")]}
     gw = sallyport(t, "gateway", chains, [tunnel_listener(ca.server(), auth="proxies", connectors="connectors", client_ca=ca.file)],
-                   CONNECTORS, 'tunnels = { wait = "100ms"; };')
+                   CONNECTORS)
     addr = gw.address("tunnel")
     for tenant in TENANTS:
         connector(t, tenant, addr, ca.file, {"sys.virtual:1": Origin(t, tagged(tenant)).text}, cert=ca.client(f"c-{tenant}", f"/O={tenant}/CN=c"))
@@ -193,8 +193,7 @@ def _(t):
 def _(t):
     ca, idp = CA(t.dir), Issuer(t.dir)
     sp = sallyport(t, "proxy", {"apps": [idp.plugin()], "connectors": [mtls(tenant_from="subject:O")]},
-                   [listener("socks5", "apps"), tunnel_listener(ca.server(), connectors="connectors", client_ca=ca.file)], CONNECTORS,
-                   'tunnels = { wait = "100ms"; };')
+                   [listener("socks5", "apps"), tunnel_listener(ca.server(), connectors="connectors", client_ca=ca.file)], CONNECTORS)
     for tenant in TENANTS:
         connector(t, tenant, sp.address("tunnel"), ca.file, {"sys.virtual:1": Origin(t, tagged(tenant)).text},
                   cert=ca.client(f"c-{tenant}", f"/O={tenant}/CN=c"))
@@ -207,11 +206,11 @@ def _(t):
 
 @test("forwarded tokens: the gateway verifies each exchange by its own token; a forged one opens nothing")
 def _(t):
-    gw = Gateway(t, extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t)
     gw.program.stop()
     chains = {"tokens": [gw.idp.plugin()], "connectors": [mtls(tenant_from="subject:O")]}
     gw.program = sallyport(t, "gateway-2", chains, [tunnel_listener(gw.cert, auth="tokens", connectors="connectors", client_ca=gw.ca.file)],
-                           CONNECTORS, 'tunnels = { wait = "100ms"; };')
+                           CONNECTORS)
     gw.addr = gw.program.address("tunnel")
     for tenant in TENANTS:
         gw.connector(f"c-{tenant}", {"sys.virtual:1": Origin(t, tagged(tenant)).text}, tenant=tenant)

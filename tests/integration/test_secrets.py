@@ -16,7 +16,7 @@ def pieces(token):
 @test("tokens, passwords and payload are in no program's log")
 def _(t):
     secrets = [PASSWORD, PAYLOAD, base64.b64encode(f"u:{PASSWORD}".encode()).decode()]
-    gw = Gateway(t, by="jwt", extra='tunnels = { wait = "100ms"; };')
+    gw = Gateway(t, by="jwt")
     origin = Origin(t, echo)
     files = {}
     for name, aud, sub in (("c1", "connector", "c1"), ("proxy", "gateway", "proxy"), ("bad", "other", "bad")):

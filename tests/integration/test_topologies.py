@@ -198,7 +198,7 @@ def _(t):
         with dial(sp.address("forward", nth)) as s:
             equal(read_exact(s, len(tag)), tag, "who answered")
             ping(s)
-    with dial(sp.address("forward", 3)) as s:
+    with contextlib.suppress(ConnectionError), dial(sp.address("forward", 3)) as s:
         equal(read_end(s)[1], b"", "bytes of a target that is not exposed")
     sp.outcome("not_exposed", front="forward")
 

@@ -45,7 +45,7 @@ class Program:
         self.events = []  # those that are JSON
         self.ended = False
         self.expected = (0,)
-        self.stopping = False
+        self.unheard = False
         self.seen = threading.Condition()
         self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                      env=sanitizer_env(), cwd=t.dir)
@@ -149,9 +149,9 @@ class Program:
             return
         self.signal(signal.SIGTERM)
         with self.seen:
-            self.seen.wait_for(lambda: self.ended or self.find(event="stop", message="draining"), HANG_S)
+            if not self.seen.wait_for(lambda: self.ended or self.find(event="stop", message="draining"), HANG_S):
+                self.unheard = True
         self.signal(signal.SIGTERM)
-        self.stopping = True
 
     def finish(self):
         try:
@@ -169,6 +169,8 @@ class Program:
             out.append(f"{self.name}: {report}")
         if self.proc.returncode not in self.expected:
             out.append(f"{self.name}: exit {self.proc.returncode}, wanted {' or '.join(map(str, self.expected))}")
+        if self.unheard:
+            out.append(f"{self.name}: SIGTERM was not noticed")
         if self.find(event="bug"):
             out.append(f"{self.name}: {self.find(event='bug')[0]}")
         return out

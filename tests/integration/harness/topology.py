@@ -1,5 +1,6 @@
 """Configurations and the programs that run them: all in one; proxy, gateway and connectors."""
 import os
+import re
 
 from .env import PLUGIN_DIR
 from .net import text_of
@@ -8,7 +9,7 @@ from .program import start
 from .tokens import Issuer
 
 __all__ = ["NONE", "LOCAL", "DIRECT", "CONNECTORS", "none", "static_tenant", "mtls", "listener", "tunnel_listener", "conf_text",
-           "sallyport", "all_in_one", "gateway_upstream", "connector", "Gateway", "wait_connectors"]
+           "sallyport", "all_in_one", "gateway_upstream", "connector", "Gateway", "wait_connectors", "patient"]
 
 NONE = '{ plugin = "none"; }'
 DIRECT = '{ kind = "direct"; }'
@@ -63,8 +64,25 @@ def tunnel_listener(cert, *, auth=None, connectors=None, client_ca=None, speaks_
     return _value(s)
 
 
+# In place of the defaults, which slow machines may not meet: nothing that these tests judge depends on time.
+_PATIENT = {"timeouts": {"handshake": "5m", "auth": "5m", "open": "5m", "dial": "5m"}, "tunnels": {"wait": "5m", "ping_after": "5m"}}
+
+
+def patient(extra, proxy=True):
+    """extra ("timeouts = { ... };") with what it does not set itself of the above."""
+    for group, settings in _PATIENT.items():
+        m = re.search(group + r" = \{([^}]*)\};", extra)
+        inner = m.group(1) if m else " "
+        for key, value in settings.items():
+            if not re.search(rf"\b{key} =", inner) and (proxy or key not in ("auth", "wait")):
+                inner += f'{key} = "{value}"; '
+        extra = extra.replace(m.group(0) if m else "\0", "") + f"\n{group} = {{{inner}}};"
+    return extra
+
+
 def conf_text(chains, listeners, upstream, extra="", level="debug"):
     """chains: name -> plugins' groups. extra: more of the file ("timeouts = { ... };")."""
+    extra = patient(extra)
     auth = "".join(f"  {name} = ( {', '.join(plugins)} );\n" for name, plugins in chains.items())
     return (f'plugin_dir = "{PLUGIN_DIR}";\nlog = {{ level = "{level}"; format = "json"; }};\n{extra}\n'
             f"auth = {{\n{auth}}};\nlisteners = (\n  " + ",\n  ".join(listeners) + f"\n);\nupstream = {upstream};\n")
@@ -101,7 +119,7 @@ def connector(t, name, addr, ca_file, expose, *, cert=None, token_file=None, loc
         gateway["token"] = {"file": token_file}
     systems = ", ".join(_value({"virtual": v, "protocol": "tcp", "internal": i}) for v, i in expose.items())
     return start(t, "sallyport-connector", name,
-                 f'log = {{ level = "{level}"; format = "json"; }};\n{extra}\ngateway = {_value(gateway)};\nexpose = ( {systems} );\n')
+                 f'log = {{ level = "{level}"; format = "json"; }};\n{patient(extra, proxy=False)}\ngateway = {_value(gateway)};\nexpose = ( {systems} );\n')
 
 
 def wait_connectors(program, count=1, after=0):
