@@ -24,6 +24,7 @@
 
 typedef struct sp_worker sp_worker;       /* one per loop thread */
 typedef struct sp_fetch sp_fetch;         /* one HTTPS GET in flight */
+typedef struct sp_alarm sp_alarm;         /* one timer */
 typedef struct { uint64_t v; } sp_ticket; /* slot and generation: a stale one is harmless */
 typedef struct { const char *p; size_t n; } sp_str; /* not NUL terminated; p == NULL: absent */
 typedef struct { uint32_t size; char path[124], msg[384]; } sp_error; /* path: JSON Pointer (RFC 6901) of the bad setting */
@@ -75,15 +76,28 @@ typedef struct sp_answer {                /* plugin to host; copied before answe
     sp_str detail;                        /* operator's log only; never sent to the client */
 } sp_answer;
 
-typedef void sp_fetch_cb(void *arg, int status, sp_str body, int64_t fresh_until);
+typedef struct sp_fetch_get {             /* plugin to host; copied */
+    uint32_t size;
+    uint32_t max_bytes;                   /* of the body; a longer one is a failure */
+    uint32_t timeout_ms;                  /* the whole exchange, name resolution included */
+    uint32_t reserved;
+    sp_str url;                           /* https only; the server's name and certificate are always verified */
+    sp_str ca_file;                       /* PEM; absent: the system's store */
+} sp_fetch_get;
+/* status: the HTTP status (redirects are not followed), or 0: no answer. fresh_until: Unix seconds for which Cache-Control lets the
+ * body be kept; 0: it does not say. why: what failed, for the operator's log; absent unless status is 0. */
+typedef void sp_fetch_cb(void *arg, int status, sp_str body, int64_t fresh_until, sp_str why);
+typedef void sp_alarm_cb(void *arg);
 typedef struct sp_host {                  /* valid until close() */
     uint32_t size, minor;
     void (*answer)(sp_ticket t, const sp_answer *a); /* first wins; inside request() is fine */
     void (*log)(int level, sp_ticket t, const char *fmt, ...) SP_PRINTF_LIKE(3, 4);
-    /* Absent (SP_HAS) where the host cannot fetch. */
-    sp_fetch *(*fetch)(sp_worker *w, const char *https_url, uint32_t max_bytes,
-                       uint32_t timeout_ms, sp_fetch_cb *cb, void *arg);
+    /* On w's loop thread only, from worker_open() to worker_close(), which must cancel what it started. The callback comes once,
+     * on the loop, never inside the call that started it. NULL: out of memory, or no https URL. */
+    sp_fetch *(*fetch)(sp_worker *w, const sp_fetch_get *get, sp_fetch_cb *cb, void *arg);
     void (*fetch_cancel)(sp_fetch *f);               /* cb will not run */
+    sp_alarm *(*alarm)(sp_worker *w, uint32_t after_ms, sp_alarm_cb *cb, void *arg);
+    void (*alarm_cancel)(sp_alarm *a);               /* before cb ran; it will not */
 } sp_host;
 
 typedef struct sp_plugin {                /* static const in the plugin; check and request must be there */
