@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += libsp_net.la
 libsp_net_la_SOURCES = \
   src/net/dial.c \
+  src/net/fetch.c src/net/fetch.h \
   src/net/listen.c \
   src/net/loop.c src/net/loop.h src/net/loop_int.h \
   src/net/pair.c \
@@ -9,7 +10,7 @@ libsp_net_la_SOURCES = \
   src/net/tcp.c src/net/tcp.h src/net/tcp_int.h \
   src/net/tls.c src/net/tls.h src/net/tls_int.h \
   src/net/tls_ctx.c src/net/tls_out.c src/net/tls_peer.c
-SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS)
+SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS) $(CURL_LIBS)
 
 if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/net/test_*.c, one program, linked against this layer only.
