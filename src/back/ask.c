@@ -17,10 +17,8 @@ static void on_stream_closed(void *arg, const struct sp_cause *cause)
 	struct sp_cause c = { 0 };
 
 	o->stream = NULL;
-	if (cause && cause->err == SP_ERETRY && !o->retried) {
-		sp_pool_open_retry(o);
+	if (cause && cause->err == SP_ERETRY && sp_pool_open_retry(o))
 		return;
-	}
 	if (!cause)
 		sp_cause_set(&c, SP_ECLOSED, SP_DOMAIN_H2, 0, "the stream ended before its answer");
 	cause = cause ? cause : &c;
@@ -37,6 +35,11 @@ static void refused(struct sp_pool_open *o, unsigned status, struct sp_slice pro
 					   : sp_outcome_of_answer(status, proxy_status);
 	struct sp_cause c = { 0 };
 
+	if (outcome == SP_OUTCOME_GATEWAY_AUTH && !forwarded && sp_pools_renew_bearer(set, o->bearer_number)) {
+		sp_pool_unask(o);
+		if (sp_pool_open_retry(o))
+			return;
+	}
 	if (proxy_status.n > 0 && proxy_status.n < sizeof(o->x->proxy_status))
 		(void)sp_slice_copy(proxy_status, o->x->proxy_status, sizeof(o->x->proxy_status));
 	sp_cause_set(&c, SP_EDENIED, SP_DOMAIN_H2, status, "answered %u %s", status, sp_http_reason(status));
@@ -90,7 +93,8 @@ int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t)
 	err = sp_h2_open(t->h2, &f, on_response, o, &o->stream);
 	if (err < 0)
 		return err;
-	o->tunnel = t;
+	o->tunnel_number = t->number;
+	o->bearer_number = o->pool->set->bearer_number;
 	snprintf(o->x->via, sizeof(o->x->via), "tunnel %llu", (unsigned long long)t->number);
 	sp_stream_attach(sp_h2_stream_io(o->stream), &asking_events, o);
 	return 0;

@@ -54,8 +54,11 @@ struct sp_connector_hello { /* copied */
 	unsigned index;
 	int64_t expires_at;	/* the credential's; the tunnel is drained then; 0 = never */
 };
+/* Would it be attached now? 0; SP_ECLOSED: draining; SP_ELIMIT: (tenant, location) has as many tunnels as it may. To be asked
+ * before a connector is told that its connection turns. */
+int sp_connectors_may_attach(struct sp_back *back, const struct sp_connector_hello *hello);
 /* A connector turned its connection: carrier (TLS) becomes an HTTP/2 client connection of the pool (tenant, location). The
- * carrier is taken over in any case. 0 or SP_E*. `back` is the one of sp_back_connectors_new(). A live tunnel of the same
+ * carrier is taken over in any case. 0, or SP_E* as above. `back` is the one of sp_back_connectors_new(). A live tunnel of the same
  * connector id, index and another instance is probed: it is replaced when it does not answer. */
 int sp_connectors_attach(struct sp_back *back, struct sp_stream *carrier, const struct sp_connector_hello *hello);
 /* How many tunnels of (tenant, location) can take streams now: for tests and status. */

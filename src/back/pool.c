@@ -6,14 +6,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/secret.h"
-#include "codec/upgrade.h"
 
-#define BACKOFF_FIRST_MS 250u
+#define BACKOFF_FIRST_MS 500u
 #define STABLE_MS 60000u	  /* a tunnel that lived so long resets the backoff */
 #define RETURN_MS 30000u	  /* for so long after a loss, opens wait for the connector to come back */
-#define TOKEN_MAX_BYTES (64u * 1024)
 
 static struct sp_pool_open *open_of(struct sp_list *n)
 {
@@ -86,14 +83,15 @@ static void on_set_closed(struct sp_defer *d)
 	on_closed(arg);
 }
 
-static void maybe_retire(struct sp_pool *p)
+void sp_pool_maybe_retire(struct sp_pool *p)
 {
 	struct sp_pools *ps = p->set;
-	bool recent = !ps->closing && !ps->draining && p->lost_mono_ms && sp_timer_running(&p->idle);
+	bool remembers = sp_timer_running(&p->backoff) || (p->lost_mono_ms && sp_timer_running(&p->idle));
 
 	if (!sp_list_linked(&p->node) || !sp_list_empty(&p->tunnels) || !sp_list_empty(&p->waiting) ||
-	    !sp_list_empty(&p->asking) || sp_timer_running(&p->backoff) || recent)
+	    !sp_list_empty(&p->asking) || (remembers && !ps->closing && !ps->draining))
 		return;
+	sp_timer_stop(ps->loop, &p->backoff);
 	sp_timer_stop(ps->loop, &p->idle);
 	sp_defer_cancel(&p->dispatch_later);
 	sp_list_remove(&p->node);
@@ -119,19 +117,56 @@ void sp_pool_open_finish(struct sp_pool_open *o, struct sp_stream *s, enum sp_ou
 	sp_list_remove(&o->node);
 	free(o);
 	cb(arg, s, outcome, copy.err ? &copy : NULL);
-	maybe_retire(p);
+	sp_pool_maybe_retire(p);
 }
 
-/* The outcome of having no tunnel, as the caller's client sees it: "refused" and its like speak of the target, not of us. */
-static enum sp_outcome outcome_without_tunnel(const struct sp_pool *p, const struct sp_cause *c)
+static bool is_usable(const struct sp_tunnel *t)
 {
-	if (!p->set->ctx)
+	return t->state < SP_TUNNEL_DRAINING;
+}
+
+static unsigned usable_tunnels(const struct sp_pool *p)
+{
+	unsigned n = 0;
+
+	for (struct sp_list *i = p->tunnels.next; i != &p->tunnels; i = i->next)
+		n += is_usable(tunnel_of(i));
+	return n;
+}
+
+static bool has_ready(const struct sp_pool *p)
+{
+	for (struct sp_list *i = p->tunnels.next; i != &p->tunnels; i = i->next)
+		if (tunnel_of(i)->state == SP_TUNNEL_READY)
+			return true;
+	return false;
+}
+
+/* The outcome of waiting in vain, as the caller's client sees it: "refused" and its like would speak of the target, not of us. */
+static enum sp_outcome outcome_in_vain(const struct sp_pool *p, struct sp_cause *c)
+{
+	if (p->set->draining || p->set->closing) {
+		sp_cause_set(c, SP_ECLOSED, SP_DOMAIN_SELF, 0, "shutting down");
+		return SP_OUTCOME_SHUTDOWN;
+	}
+	if (has_ready(p)) {
+		sp_cause_set(c, SP_ELIMIT, SP_DOMAIN_SELF, 0, "the far ends of all tunnels allow no more streams");
+		return SP_OUTCOME_LIMIT;
+	}
+	if (!p->set->ctx) {
+		sp_cause_set(c, SP_ECLOSED, SP_DOMAIN_SELF, 0, "no connector of tenant \"%s\" and location \"%s\" is connected", p->tenant,
+			     p->location);
 		return SP_OUTCOME_NO_CONNECTOR;
+	}
+	*c = p->last_cause;
+	sp_cause_set(c, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no tunnel got ready in time");
 	switch (c->err) {
 	case SP_ETLS:
 		return SP_OUTCOME_TLS;
 	case SP_ECERT:
 		return SP_OUTCOME_TLS_CERTIFICATE;
+	case SP_ETIMEOUT:
+		return SP_OUTCOME_TIMEOUT;
 	default:
 		return SP_OUTCOME_TUNNEL_LOST;
 	}
@@ -139,17 +174,17 @@ static enum sp_outcome outcome_without_tunnel(const struct sp_pool *p, const str
 
 static void fail_waiting(struct sp_pool_open *o)
 {
-	struct sp_pool *p = o->pool;
 	struct sp_cause c = { 0 };
+	enum sp_outcome outcome = outcome_in_vain(o->pool, &c);
 
-	if (!p->set->ctx)
-		sp_cause_set(&c, SP_ECLOSED, SP_DOMAIN_SELF, 0, "no connector of tenant \"%s\" and location \"%s\" is connected", p->tenant,
-			     p->location);
-	else if (p->last_cause.err)
-		c = p->last_cause;
-	else
-		sp_cause_set(&c, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no tunnel got ready in time");
-	sp_pool_open_finish(o, NULL, outcome_without_tunnel(p, &c), &c);
+	sp_pool_open_finish(o, NULL, outcome, &c);
+}
+
+/* Moved here first: what a callback cancels leaves the list by itself. */
+static void fail_all(struct sp_list *hopeless)
+{
+	while (!sp_list_empty(hopeless))
+		fail_waiting(open_of(hopeless->next));
 }
 
 static void on_wait_over(struct sp_timer *t)
@@ -160,129 +195,199 @@ static void on_wait_over(struct sp_timer *t)
 	fail_waiting(o);
 }
 
-/* ---- tunnels ---------------------------------------------------------------------------------------------- */
+/* ---- dialling ---------------------------------------------------------------------------------------------- */
 
-static const struct sp_tunnel_events tunnel_events;
-
-static void read_bearer(struct sp_pools *ps)
+static void on_backoff(struct sp_timer *t)
 {
-	struct sp_cause cause = { 0 };
-	struct sp_buf b = { 0 };
-	char *token = NULL;
+	sp_pool_dispatch_soon(SP_CONTAINER_OF(t, struct sp_pool, backoff));
+}
 
-	if (!ps->conf->upstream.token_file)
-		return;
-	if (sp_conf_read_secret(ps->conf->upstream.token_file, TOKEN_MAX_BYTES, &token, &cause) < 0) {
-		sp_log(SP_LOG_ERROR, SP_EV_POOL, "the token file cannot be used", SP_KV_CAUSE(&cause));
-		return; /* the last good one stays */
+static void forgive(struct sp_pool *p, const struct sp_tunnel *t)
+{
+	if (t->was_ready && sp_loop_now_ms(p->set->loop) - t->ready_mono_ms >= STABLE_MS)
+		p->failures = 0;
+}
+
+/* Who began to wait before this dial did has seen it fail. */
+static void dial_failed(struct sp_pool *p, const struct sp_cause *cause)
+{
+	struct sp_list *n, *tmp, hopeless;
+	uint64_t bound;
+
+	SP_LIST_EACH(n, &p->tunnels, tmp)
+		forgive(p, tunnel_of(n));
+	if (cause) {
+		if (p->failures == 0 || p->last_cause.err != cause->err)
+			sp_log(SP_LOG_WARN, SP_EV_POOL, "the gateway cannot be reached", SP_KV_STR("tenant", p->tenant), SP_KV_CAUSE(cause));
+		p->last_cause = *cause;
 	}
-	sp_buf_append_str(&b, "Bearer ");
-	sp_buf_append_str(&b, token);
-	sp_secret_free(&ps->bearer);
-	ps->bearer = sp_strdup(sp_buf_str(&b));
-	sp_buf_wipe(&b);
-	sp_secret_free(&token);
+	bound = (uint64_t)BACKOFF_FIRST_MS << (p->failures < 16 ? p->failures : 16);
+	bound = bound < p->set->conf->tunnels.backoff_max_ms ? bound : p->set->conf->tunnels.backoff_max_ms;
+	p->failures++;
+	sp_timer_start(p->set->loop, &p->backoff, 1 + sp_random_below(bound + 1), on_backoff);
+	if (has_ready(p))
+		return;
+	sp_list_init(&hopeless);
+	SP_LIST_EACH(n, &p->waiting, tmp) {
+		if (open_of(n)->since_mono_ms > p->dialled_mono_ms)
+			continue;
+		sp_list_remove(n);
+		sp_list_append(&hopeless, n);
+	}
+	fail_all(&hopeless);
 }
 
 static bool may_dial(const struct sp_pool *p)
 {
-	return p->set->ctx && !p->set->draining && !p->set->closing && !sp_timer_running(&p->backoff) && p->connecting == 0;
+	return p->set->ctx && !p->set->draining && !p->set->closing && !sp_timer_running(&p->backoff) && p->connecting == 0 &&
+	       usable_tunnels(p) < p->set->conf->tunnels.max_per_pool;
 }
 
-static void dial(struct sp_pool *p)
+void sp_pool_add_tunnel(struct sp_pool *p, struct sp_tunnel *t)
 {
-	struct sp_tunnel *t;
-
-	read_bearer(p->set);
-	p->dialled_mono_ms = sp_loop_now_ms(p->set->loop);
-	t = sp_tunnel_dial(p->set->loop, p->set->conf, p->set->ctx, ++p->set->last_number, &tunnel_events, p);
-	if (!t)
-		return; /* waiting opens time out with what is known */
 	p->connecting++;
 	sp_list_append(&p->tunnels, &t->node);
 }
 
-static unsigned tunnel_count(const struct sp_pool *p)
+static void dial(struct sp_pool *p)
 {
-	unsigned n = 0;
+	struct sp_pools *ps = p->set;
+	struct sp_cause c = { 0 };
+	struct sp_tunnel *t;
 
-	for (struct sp_list *i = p->tunnels.next; i != &p->tunnels; i = i->next)
-		n++;
-	return n;
+	sp_pools_read_bearer(ps);
+	p->dialled_mono_ms = sp_loop_now_ms(ps->loop);
+	t = sp_tunnel_dial(ps->loop, ps->conf, ps->ctx, ++ps->last_number, &sp_pool_tunnel_events, p);
+	if (t) {
+		sp_pool_add_tunnel(p, t);
+		return;
+	}
+	sp_cause_set(&c, SP_ENOMEM, SP_DOMAIN_SELF, 0, "dial: out of memory");
+	dial_failed(p, &c);
 }
 
-static struct sp_tunnel *least_loaded(struct sp_pool *p)
+/* ---- handing out ------------------------------------------------------------------------------------------- */
+
+static struct sp_tunnel *least_loaded(const struct sp_pool *p, uint64_t but_number)
 {
 	struct sp_tunnel *best = NULL;
 
 	for (struct sp_list *n = p->tunnels.next; n != &p->tunnels; n = n->next) {
 		struct sp_tunnel *t = tunnel_of(n);
 
-		if (sp_tunnel_room(t) > 0 && (!best || sp_tunnel_streams(t) < sp_tunnel_streams(best)))
+		if (t->number != but_number && sp_tunnel_room(t) > 0 && (!best || sp_tunnel_streams(t) < sp_tunnel_streams(best)))
 			best = t;
 	}
 	return best;
 }
 
-static void on_backoff(struct sp_timer *t)
+/* The tunnel that has just refused it is asked again only where there is and will be no other. */
+static struct sp_tunnel *pick(struct sp_pool *p, const struct sp_pool_open *o)
 {
-	struct sp_pool *p = SP_CONTAINER_OF(t, struct sp_pool, backoff);
+	struct sp_tunnel *t = least_loaded(p, o->tunnel_number);
 
-	sp_pool_dispatch_soon(p);
+	if (t || o->tunnel_number == 0 || p->connecting > 0 || may_dial(p))
+		return t;
+	return least_loaded(p, 0);
 }
 
-/* Connectors: an open waits only where one was a moment ago, or is just coming in. */
-static bool worth_waiting(const struct sp_pool *p)
+static void hand_over(struct sp_pool_open *o, struct sp_tunnel *t)
 {
-	if (p->set->ctx || !sp_list_empty(&p->tunnels))
+	struct sp_pool *p = o->pool;
+	bool was_idle = sp_tunnel_streams(t) == 0;
+
+	if (sp_pool_ask(o, t) < 0)
+		return; /* goes on waiting */
+	if (was_idle && sp_loop_now_ms(p->set->loop) - t->idle_since_mono_ms >= p->set->conf->tunnels.ping_after_ms)
+		sp_tunnel_probe(t);
+	sp_timer_stop(p->set->loop, &o->wait);
+	p->waiting_count--;
+	sp_list_remove(&o->node);
+	sp_list_append(&p->asking, &o->node);
+}
+
+/* Can a tunnel come before o's time is over? For a gateway: unless the next dial is later. For connectors: where one is just
+ * coming in, or was there a moment ago. */
+static bool worth_waiting(const struct sp_pool *p, const struct sp_pool_open *o)
+{
+	if (p->set->draining)
+		return false;
+	if (usable_tunnels(p) > 0)
 		return true;
-	return p->lost_mono_ms && sp_loop_now_ms(p->set->loop) - p->lost_mono_ms < RETURN_MS;
+	if (p->set->ctx)
+		return !sp_timer_running(&p->backoff) || p->backoff.due_mono_ms < o->wait.due_mono_ms;
+	return !sp_list_empty(&p->tunnels) ||
+	       (p->lost_mono_ms && sp_loop_now_ms(p->set->loop) - p->lost_mono_ms < RETURN_MS);
+}
+
+static void maybe_grow(struct sp_pool *p)
+{
+	const struct sp_tunnel *t = least_loaded(p, 0);
+	bool loaded = t && sp_tunnel_streams(t) >= p->set->conf->tunnels.streams_mark;
+
+	if ((loaded || !sp_list_empty(&p->waiting)) && may_dial(p))
+		dial(p);
 }
 
 static void on_dispatch(struct sp_defer *d)
 {
 	struct sp_pool *p = SP_CONTAINER_OF(d, struct sp_pool, dispatch_later);
-	struct sp_tunnel *t = NULL;
+	struct sp_list *n, *tmp, hopeless;
 
-	while (!sp_list_empty(&p->waiting) && (t = least_loaded(p)) != NULL) {
-		struct sp_pool_open *o = open_of(p->waiting.next);
+	sp_list_init(&hopeless);
+	SP_LIST_EACH(n, &p->waiting, tmp) {
+		struct sp_pool_open *o = open_of(n);
+		struct sp_tunnel *t = pick(p, o);
 
-		if (sp_pool_ask(o, t) < 0)
-			break;
-		sp_timer_stop(p->set->loop, &o->wait);
-		p->waiting_count--;
-		sp_list_remove(&o->node);
-		sp_list_append(&p->asking, &o->node);
+		if (t) {
+			hand_over(o, t);
+		} else if (!worth_waiting(p, o)) {
+			sp_list_remove(n);
+			sp_list_append(&hopeless, n);
+		}
 	}
-	if (!sp_list_empty(&p->waiting) && !worth_waiting(p)) {
-		while (!sp_list_empty(&p->waiting))
-			fail_waiting(open_of(p->waiting.next));
-		return;
-	}
-	t = least_loaded(p);
-	if (may_dial(p) && ((!t && !sp_list_empty(&p->waiting)) || (t && sp_tunnel_streams(t) >= p->set->conf->tunnels.streams_mark)) &&
-	    tunnel_count(p) < p->set->conf->tunnels.max_per_pool)
-		dial(p);
-	maybe_retire(p);
+	fail_all(&hopeless);
+	maybe_grow(p);
+	sp_pool_maybe_retire(p);
 }
 
 void sp_pool_dispatch_soon(struct sp_pool *p)
 {
-	sp_defer(p->set->loop, &p->dispatch_later, on_dispatch);
+	if (sp_list_linked(&p->node))
+		sp_defer(p->set->loop, &p->dispatch_later, on_dispatch);
 }
 
+/* ---- what happens to tunnels ---------------------------------------------------------------------------------- */
+
+/* Drains what has been idle for long enough, and waits for the next. */
 static void on_pool_idle(struct sp_timer *timer)
 {
 	struct sp_pool *p = SP_CONTAINER_OF(timer, struct sp_pool, idle);
+	uint64_t now = sp_loop_now_ms(p->set->loop), limit = p->set->conf->tunnels.idle_ms, next = 0;
 	struct sp_list *n, *tmp;
 
 	if (p->set->ctx) {
 		SP_LIST_EACH(n, &p->tunnels, tmp) {
-			if (sp_tunnel_streams(tunnel_of(n)) == 0)
-				sp_tunnel_drain(tunnel_of(n));
+			struct sp_tunnel *t = tunnel_of(n);
+			uint64_t idle = now - t->idle_since_mono_ms;
+
+			if (t->state != SP_TUNNEL_READY || sp_tunnel_streams(t) > 0)
+				continue;
+			if (idle >= limit)
+				sp_tunnel_drain(t);
+			else if (next == 0 || limit - idle < next)
+				next = limit - idle;
 		}
 	}
-	maybe_retire(p);
+	if (next > 0)
+		sp_timer_start(p->set->loop, &p->idle, next, on_pool_idle);
+	sp_pool_maybe_retire(p);
+}
+
+static void watch_idle(struct sp_pool *p)
+{
+	if (p->set->ctx && !sp_timer_running(&p->idle))
+		sp_timer_start(p->set->loop, &p->idle, p->set->conf->tunnels.idle_ms, on_pool_idle);
 }
 
 static void log_connector(const struct sp_pool *p, const struct sp_tunnel *t, const char *what, const struct sp_cause *cause)
@@ -298,14 +403,13 @@ static void on_tunnel_ready(void *arg, struct sp_tunnel *t)
 	struct sp_pool *p = arg;
 
 	p->connecting--;
-	p->stable_since_mono_ms = sp_loop_now_ms(p->set->loop);
+	p->last_cause = (struct sp_cause){ 0 };
 	log_connector(p, t, "connected", NULL);
 	if (!t->hello)
 		sp_log(SP_LOG_NOTICE, SP_EV_TUNNEL, "ready", SP_KV_INT("tunnel", t->number), SP_KV_STR("tenant", p->tenant),
 		       SP_KV_STR("location", p->location[0] ? p->location : NULL));
 	sp_pool_dispatch_soon(p);
-	if (p->set->ctx)
-		sp_timer_start(p->set->loop, &p->idle, p->set->conf->tunnels.idle_ms, on_pool_idle);
+	watch_idle(p);
 }
 
 static void on_tunnel_room(void *arg, struct sp_tunnel *t)
@@ -316,11 +420,8 @@ static void on_tunnel_room(void *arg, struct sp_tunnel *t)
 
 static void on_tunnel_idle(void *arg, struct sp_tunnel *t)
 {
-	struct sp_pool *p = arg;
-
 	(void)t;
-	if (p->set->ctx)
-		sp_timer_start(p->set->loop, &p->idle, p->set->conf->tunnels.idle_ms, on_pool_idle);
+	watch_idle(arg);
 }
 
 static void on_tunnel_draining(void *arg, struct sp_tunnel *t)
@@ -329,54 +430,30 @@ static void on_tunnel_draining(void *arg, struct sp_tunnel *t)
 	sp_pool_dispatch_soon(arg);
 }
 
-/* Who began to wait before this dial did has seen it fail. */
-static void dial_failed(struct sp_pool *p, const struct sp_cause *cause)
-{
-	struct sp_list *n, *tmp;
-	uint64_t bound = (uint64_t)BACKOFF_FIRST_MS << (p->failures < 10 ? p->failures : 10);
-
-	if (cause) {
-		if (p->failures == 0 || p->last_cause.err != cause->err)
-			sp_log(SP_LOG_WARN, SP_EV_POOL, "the gateway cannot be reached", SP_KV_STR("tenant", p->tenant), SP_KV_CAUSE(cause));
-		p->last_cause = *cause;
-	}
-	p->failures++;
-	bound = bound < p->set->conf->tunnels.backoff_max_ms ? bound : p->set->conf->tunnels.backoff_max_ms;
-	sp_timer_start(p->set->loop, &p->backoff, 1 + sp_random_below(bound + 1), on_backoff);
-	if (least_loaded(p))
-		return;
-	SP_LIST_EACH(n, &p->waiting, tmp) {
-		if (open_of(n)->since_mono_ms <= p->dialled_mono_ms)
-			fail_waiting(open_of(n));
-	}
-}
-
 static void on_tunnel_closed(void *arg, struct sp_tunnel *t, bool was_ready, const struct sp_cause *cause)
 {
 	struct sp_pool *p = arg;
-	uint64_t now = sp_loop_now_ms(p->set->loop);
+	struct sp_pools *ps = p->set;
 
 	sp_list_remove(&t->node);
+	forgive(p, t);
+	log_connector(p, t, was_ready ? "lost" : "lost before it was ready", cause);
 	if (!was_ready)
 		p->connecting--;
-	else
-		log_connector(p, t, "lost", cause);
-	if (was_ready && now - p->stable_since_mono_ms >= STABLE_MS)
-		p->failures = 0;
-	if (t->hello && was_ready) {
-		p->lost_mono_ms = now;
-		if (!p->set->closing)
-			sp_timer_start(p->set->loop, &p->idle, RETURN_MS, on_pool_idle);
+	if (ps->closing) {
+		sp_pool_maybe_retire(p);
+		return;
 	}
-	if (p->set->ctx && !was_ready && !p->set->closing)
+	if (t->hello && was_ready) {
+		p->lost_mono_ms = sp_loop_now_ms(ps->loop);
+		sp_timer_start(ps->loop, &p->idle, RETURN_MS, on_pool_idle);
+	}
+	if (ps->ctx && !was_ready && !ps->draining)
 		dial_failed(p, cause);
-	if (!p->set->closing)
-		sp_pool_dispatch_soon(p);
-	else
-		maybe_retire(p);
+	sp_pool_dispatch_soon(p);
 }
 
-static const struct sp_tunnel_events tunnel_events = {
+const struct sp_tunnel_events sp_pool_tunnel_events = {
 	.on_ready = on_tunnel_ready,
 	.on_room = on_tunnel_room,
 	.on_idle = on_tunnel_idle,
@@ -421,24 +498,28 @@ static struct sp_back_open *open_exchange(struct sp_back *b, struct sp_exchange 
 		sp_cause_set(&o->cause, SP_ELIMIT, SP_DOMAIN_SELF, 0, "tunnels.waiting = %u exchanges wait already", ps->conf->tunnels.waiting);
 	p->waiting_count++;
 	sp_timer_start(ps->loop, &o->wait, o->cause.err ? 0 : ps->conf->tunnels.wait_ms, o->cause.err ? on_refused : on_wait_over);
-	if (o->cause.err)
-		sp_list_remove(&o->node), sp_list_append(&p->asking, &o->node); /* dispatch leaves it alone */
-	else
+	if (o->cause.err) {
+		sp_list_remove(&o->node);
+		sp_list_append(&p->asking, &o->node); /* dispatch leaves it alone */
+	} else {
 		sp_pool_dispatch_soon(p);
+	}
 	return &o->open;
 }
 
-void sp_pool_open_retry(struct sp_pool_open *o)
+bool sp_pool_open_retry(struct sp_pool_open *o)
 {
 	struct sp_pool *p = o->pool;
 
+	if (o->retried || p->set->draining || p->set->closing)
+		return false;
 	o->retried = true;
-	o->tunnel = NULL;
 	sp_list_remove(&o->node);
 	sp_list_prepend(&p->waiting, &o->node);
 	p->waiting_count++;
 	sp_timer_start(p->set->loop, &o->wait, p->set->conf->tunnels.wait_ms, on_wait_over);
 	sp_pool_dispatch_soon(p);
+	return true;
 }
 
 static void cancel(struct sp_back_open *open)
@@ -453,7 +534,7 @@ static void cancel(struct sp_back_open *open)
 	sp_pool_unask(o);
 	sp_list_remove(&o->node);
 	free(o);
-	maybe_retire(p);
+	sp_pool_maybe_retire(p);
 }
 
 static void each_pool(struct sp_pools *ps, void (*fn)(struct sp_pool *p))
@@ -472,6 +553,7 @@ static void drain_pool(struct sp_pool *p)
 
 	SP_LIST_EACH(n, &p->tunnels, tmp)
 		sp_tunnel_drain(tunnel_of(n));
+	sp_pool_dispatch_soon(p); /* tells those who wait, or retires */
 }
 
 static void drain(struct sp_back *b)
@@ -501,7 +583,7 @@ static void close_pool(struct sp_pool *p)
 	}
 	SP_LIST_EACH(n, &p->tunnels, tmp)
 		sp_tunnel_close(tunnel_of(n));
-	maybe_retire(p);
+	sp_pool_maybe_retire(p);
 }
 
 static void close_set(struct sp_back *b, void (*on_closed)(void *arg), void *arg)
@@ -528,85 +610,9 @@ int sp_pools_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_tls_ctx *
 	ps->back.ops = ctx ? &gateway : &connectors;
 	ps->loop = loop;
 	ps->conf = sp_conf_ref(conf);
-	ps->ctx = ctx;
+	ps->ctx = ctx; /* may be NULL */
 	for (unsigned i = 0; i < SP_POOL_BUCKETS; i++)
 		sp_list_init(&ps->buckets[i]);
 	*out = &ps->back;
 	return 0;
-}
-
-/* ---- the two kinds ------------------------------------------------------------------------------------------------ */
-
-int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out, struct sp_cause *cause)
-{
-	static const char *const alpn[] = { SP_ALPN_H2, NULL };
-	const struct sp_conf_upstream *u = &conf->upstream;
-	struct sp_tls_config cfg = { .cert_file = u->cert_file, .key_file = u->key_file, .ca_file = u->ca_file, .alpn = alpn };
-	struct sp_tls_ctx *ctx = NULL;
-	int err = sp_tls_ctx_new(&cfg, &ctx, cause);
-
-	if (err < 0)
-		return err;
-	err = sp_pools_new(loop, conf, ctx, out);
-	if (err < 0)
-		sp_tls_ctx_unref(&ctx);
-	return err;
-}
-
-int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out)
-{
-	return sp_pools_new(loop, conf, NULL, out);
-}
-
-/* The same connector came back before we noticed that it was gone: its old tunnel is of no use. Another instance under the same
- * id: the old one must show that it lives. */
-static void meet_older(struct sp_pool *p, const struct sp_connector_hello *hello)
-{
-	struct sp_list *n, *tmp;
-
-	SP_LIST_EACH(n, &p->tunnels, tmp) {
-		struct sp_tunnel *t = tunnel_of(n);
-
-		if (!t->hello || !t->h2 || !hello->connector_id[0] || strcmp(t->hello->connector_id, hello->connector_id) != 0 ||
-		    t->hello->index != hello->index)
-			continue;
-		if (hello->instance[0] && strcmp(t->hello->instance, hello->instance) == 0)
-			sp_tunnel_drain(t);
-		else
-			sp_h2_probe(t->h2);
-	}
-}
-
-int sp_connectors_attach(struct sp_back *back, struct sp_stream *carrier, const struct sp_connector_hello *hello)
-{
-	static const struct sp_stream_events nobody = { 0 };
-	struct sp_pools *ps = sp_pools_of(back);
-	struct sp_pool *p;
-	struct sp_tunnel *t;
-
-	if (ps->draining || ps->closing) {
-		sp_stream_attach(carrier, &nobody, NULL);
-		sp_stream_close(carrier, SP_CLOSE_ABORT);
-		return SP_ECLOSED;
-	}
-	p = sp_pools_get(ps, hello->tenant, hello->location, true);
-	meet_older(p, hello);
-	t = sp_tunnel_attach(ps->loop, ps->conf, carrier, ++ps->last_number, hello, &tunnel_events, p);
-	if (!t) {
-		maybe_retire(p);
-		return SP_ENOMEM;
-	}
-	p->connecting++;
-	sp_list_append(&p->tunnels, &t->node);
-	return 0;
-}
-
-unsigned sp_connectors_ready(struct sp_back *back, const char *tenant, const char *location)
-{
-	struct sp_pool *p = sp_pools_get(sp_pools_of(back), tenant, location, false);
-	unsigned n = 0;
-
-	for (struct sp_list *i = p ? p->tunnels.next : NULL; p && i != &p->tunnels; i = i->next)
-		n += sp_tunnel_room(tunnel_of(i)) > 0;
-	return n;
 }

@@ -1,11 +1,12 @@
 /* See tunnel.h. Every change of state passes through enter(), which knows the legal edges. */
 #include "back/tunnel.h"
 
-
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/alloc.h"
+
+#define EXPIRY_MAX_S (365 * 86400ll) /* keeps the arithmetic of timers sane, whatever a credential says */
 
 #define EDGE(s) (1u << SP_TUNNEL_##s)
 
@@ -117,6 +118,15 @@ static void on_expired(struct sp_timer *timer)
 
 /* ---- HTTP/2 --------------------------------------------------------------------------- */
 
+static uint64_t left_ms(int64_t expires_at)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	if (expires_at <= now)
+		return 0;
+	return (uint64_t)(expires_at - now < EXPIRY_MAX_S ? expires_at - now : EXPIRY_MAX_S) * 1000;
+}
+
 static void on_h2_ready(void *arg)
 {
 	struct sp_tunnel *t = arg;
@@ -125,12 +135,10 @@ static void on_h2_ready(void *arg)
 		return;
 	enter(t, SP_TUNNEL_READY);
 	t->was_ready = true;
+	t->ready_mono_ms = t->idle_since_mono_ms = sp_loop_now_ms(t->loop);
 	sp_timer_stop(t->loop, &t->timer);
-	if (t->expires_at) {
-		int64_t left_s = t->expires_at - (int64_t)time(NULL);
-
-		sp_timer_start(t->loop, &t->timer, left_s > 0 ? (uint64_t)left_s * 1000 : 0, on_expired);
-	}
+	if (t->expires_at)
+		sp_timer_start(t->loop, &t->timer, left_ms(t->expires_at), on_expired);
 	t->ev->on_ready(t->arg, t);
 }
 
@@ -146,6 +154,7 @@ static void on_h2_idle(void *arg)
 {
 	struct sp_tunnel *t = arg;
 
+	t->idle_since_mono_ms = sp_loop_now_ms(t->loop);
 	if (t->state == SP_TUNNEL_READY)
 		t->ev->on_idle(t->arg, t);
 	else if (t->state == SP_TUNNEL_DRAINING)
@@ -314,6 +323,12 @@ unsigned sp_tunnel_room(const struct sp_tunnel *t)
 unsigned sp_tunnel_streams(const struct sp_tunnel *t)
 {
 	return t->h2 ? sp_h2_stream_count(t->h2) : 0;
+}
+
+void sp_tunnel_probe(struct sp_tunnel *t)
+{
+	if (t->h2)
+		sp_h2_probe(t->h2);
 }
 
 void sp_tunnel_drain(struct sp_tunnel *t)

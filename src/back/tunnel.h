@@ -45,7 +45,9 @@ struct sp_tunnel {
 	struct sp_tls_ctx *ctx;
 	struct sp_timer timer; /* SETTINGS deadline, later expiry */
 	int64_t expires_at;
-	bool was_ready, reaping;
+	uint64_t ready_mono_ms;	     /* when it became READY */
+	uint64_t idle_since_mono_ms; /* without streams since then; of no meaning while it has some */
+	bool was_ready;
 	struct sp_cause cause;
 	struct sp_connector_hello *hello; /* of a connector; owned, with its strings */
 	struct sp_reap reap;
@@ -59,6 +61,9 @@ struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, s
 				   const struct sp_connector_hello *hello, const struct sp_tunnel_events *ev, void *arg);
 unsigned sp_tunnel_room(const struct sp_tunnel *t); /* 0 unless READY */
 unsigned sp_tunnel_streams(const struct sp_tunnel *t);
+/* Asks the peer for a sign of life now, if it may be dead: the usual deadline runs from here. */
+void sp_tunnel_probe(struct sp_tunnel *t);
+/* READY: GOAWAY, its streams go on. Before: closes. Later: nothing. */
 void sp_tunnel_drain(struct sp_tunnel *t);
 void sp_tunnel_close(struct sp_tunnel *t);
 const char *sp_tunnel_state_word(enum sp_tunnel_state s);

@@ -219,6 +219,10 @@ static void identify(struct request *q, const struct sp_fields *head)
 	enum sp_http_credentials kind = SP_CREDENTIALS_NONE;
 	char scratch[1024];
 
+	if (sp_fields_count(head, "proxy-authorization") > 1) {
+		fail(q, SP_OUTCOME_BAD_REQUEST, "more than one proxy-authorization");
+		return;
+	}
 	if (value.p && (sp_http_credentials_parse(value, &kind, &req.secret, scratch, sizeof(scratch), &user, &password) < 0 ||
 			kind != SP_CREDENTIALS_BEARER)) {
 		fail(q, SP_OUTCOME_BAD_CREDENTIAL, "proxy-authorization is not a bearer token");
@@ -249,7 +253,7 @@ static const char *read_head(struct request *q, const struct sp_fields *head, en
 	if (sp_authority_parse(sp_fields_get(head, ":authority"), 0, &x->target) < 0)
 		return ":authority is no host:port";
 	v = sp_fields_get(head, SP_FIELD_LOCATION);
-	if (v.p && (sp_slice_copy(v, x->location, sizeof(x->location)) < 0))
+	if (sp_fields_count(head, SP_FIELD_LOCATION) > 1 || (v.p && sp_slice_copy(v, x->location, sizeof(x->location)) < 0))
 		return "a bad " SP_FIELD_LOCATION;
 	v = sp_fields_get(head, SP_FIELD_TENANT);
 	if (sp_fields_count(head, SP_FIELD_TENANT) > 1 || (v.p && (v.n == 0 || memchr(v.p, 0, v.n))))

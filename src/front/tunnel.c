@@ -28,6 +28,7 @@ struct tunnel_client {
 	struct sp_auth_run *run;
 	struct sp_upgrade upgrade;
 	bool upgrading; /* asked by HTTP/1.1: 101 is due */
+	bool head_only; /* HEAD: no content */
 	struct sp_timer deadline;
 	struct sp_reap reap;
 };
@@ -56,15 +57,25 @@ static void refused_line(const struct tunnel_client *t, const char *why, const s
 
 static void answer(struct tunnel_client *t, unsigned status, const char *fields, const char *text)
 {
-	char head[512];
+	char head[768];
 	int n = snprintf(head, sizeof(head),
-			 "HTTP/1.1 %u %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
-			 status, sp_http_reason(status), fields, strlen(text) + 1, text);
+			 "HTTP/1.1 %u %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s%s",
+			 status, sp_http_reason(status), fields, strlen(text) + 1, t->head_only ? "" : text, t->head_only ? "" : "\n");
 
 	sp_must(n > 0 && (size_t)n < sizeof(head));
 	t->state = ANSWERING;
 	(void)sp_stream_write(t->tls, head, (size_t)n);
 	sp_stream_close(t->tls, SP_CLOSE_FLUSH);
+}
+
+/* With Proxy-Status, as for every other refusal. */
+static void refuse_with(struct tunnel_client *t, unsigned status, enum sp_outcome o, const char *fields, const char *text)
+{
+	char member[128] = "", all[384];
+
+	(void)sp_proxy_status_write(SERVER_NAME, o, member, sizeof(member));
+	snprintf(all, sizeof(all), "%s%s%s%s", fields, member[0] ? "Proxy-Status: " : "", member, member[0] ? "\r\n" : "");
+	answer(t, status, all, text);
 }
 
 /* A connector that may not come in: an honest answer, no detail. */
@@ -78,23 +89,35 @@ static void refuse_connector(struct tunnel_client *t, enum sp_outcome o, const s
 	}
 	switch (sp_outcome_row(o)->http_status) {
 	case 407:
-		answer(t, 401, o == SP_OUTCOME_NO_CREDENTIAL ? "WWW-Authenticate: Bearer realm=\"sallyport\"\r\n"
-							     : "WWW-Authenticate: Bearer realm=\"sallyport\", error=\"invalid_token\"\r\n",
-		       o == SP_OUTCOME_EXPIRED_CREDENTIAL ? "The credential has expired." : "A valid credential is needed.");
+		refuse_with(t, 401, o, o == SP_OUTCOME_NO_CREDENTIAL ? "WWW-Authenticate: Bearer realm=\"sallyport\"\r\n"
+								      : "WWW-Authenticate: Bearer realm=\"sallyport\", error=\"invalid_token\"\r\n",
+			    o == SP_OUTCOME_EXPIRED_CREDENTIAL ? "The credential has expired." : "A valid credential is needed.");
 		break;
 	case 403:
-		answer(t, 403, "", "The credential does not admit a connector here.");
+		refuse_with(t, 403, o, "", "The credential does not admit a connector here.");
 		break;
 	case 429:
-		answer(t, 429, "Retry-After: 5\r\n", "A limit is reached.");
+		refuse_with(t, 429, o, "Retry-After: 5\r\n", "A limit is reached.");
 		break;
 	default:
-		answer(t, 503, "Retry-After: 5\r\n", "The connector cannot be admitted at the moment.");
+		refuse_with(t, 503, o, "Retry-After: 5\r\n", "The connector cannot be admitted at the moment.");
 		break;
 	}
 }
 
 /* ---- connectors ------------------------------------------------------------------------------------ */
+
+static enum sp_outcome may_turn(struct tunnel_client *t, const struct sp_connector_hello *hello)
+{
+	switch (sp_connectors_may_attach(t->client.env->connectors, hello)) {
+	case 0:
+		return SP_OUTCOME_OK;
+	case SP_ELIMIT:
+		return SP_OUTCOME_LIMIT;
+	default:
+		return SP_OUTCOME_SHUTDOWN;
+	}
+}
 
 /* The connection changes hands: from here on it is a tunnel of the pool. */
 static void turn(struct tunnel_client *t, const struct sp_identity *id)
@@ -102,9 +125,14 @@ static void turn(struct tunnel_client *t, const struct sp_identity *id)
 	struct sp_connector_hello hello = { .tenant = id->tenant, .location = t->upgrade.location, .connector_id = t->upgrade.connector_id,
 					    .instance = t->upgrade.instance, .version = t->upgrade.version, .peer = t->client.peer,
 					    .index = t->upgrade.index, .expires_at = id->expires_at };
+	enum sp_outcome outcome = may_turn(t, &hello);
 	struct sp_stream *carrier = t->tls;
 	struct sp_buf b = { 0 };
 
+	if (outcome != SP_OUTCOME_OK) {
+		refuse_connector(t, outcome, NULL);
+		return;
+	}
 	if (t->upgrading) {
 		sp_must(sp_upgrade_accept_write(&b) == 0);
 		(void)sp_stream_write(carrier, b.mem + b.off, b.len);
@@ -181,13 +209,14 @@ static void on_upgrade(struct tunnel_client *t, const struct sp_http_request *r)
 
 static void on_head(struct tunnel_client *t, const struct sp_http_request *r)
 {
-	bool get = sp_slice_eq_str(r->method, "GET") || sp_slice_eq_str(r->method, "HEAD");
+	bool get = sp_slice_eq_str(r->method, "GET");
 
+	t->head_only = sp_slice_eq_str(r->method, "HEAD");
 	if (r->body != SP_BODY_NONE && r->content_length > 0)
 		answer(t, 400, "", "A body is of no use here.");
 	else if (r->form != SP_TARGET_ORIGIN)
 		answer(t, 400, "", "This is a tunnel listener, not a proxy: use the http or socks5 listener.");
-	else if (get && sp_slice_eq_str(r->path, "/healthcheck"))
+	else if ((get || t->head_only) && sp_slice_eq_str(r->path, "/healthcheck"))
 		answer(t, 200, "", "ok");
 	else if (sp_slice_eq_str(r->path, SP_UPGRADE_PATH) && get)
 		on_upgrade(t, r);

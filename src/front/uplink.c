@@ -17,6 +17,7 @@
 #define BACKOFF_FIRST_MS 500u
 #define STABLE_MS 60000u	/* a link that served so long resets the backoff */
 #define DENIED_MIN_MS 60000u	/* a credential that was refused will not be better in a second */
+#define RETRY_AFTER_MAX_S 3600u /* no answer may send us away for longer */
 #define STAGGER_MS 1000u
 #define TOKEN_MAX_BYTES (64u * 1024)
 
@@ -74,18 +75,26 @@ static void on_slot_timer(struct sp_timer *t)
 	dial(SP_CONTAINER_OF(t, struct slot, timer));
 }
 
+/* Full jitter, on top of what the gateway asked for. */
 static uint64_t backoff_ms(const struct slot *s, const struct link *l)
 {
 	uint64_t max = s->all->env->conf->tunnels.backoff_max_ms;
-	uint64_t bound = (uint64_t)BACKOFF_FIRST_MS << (s->failures < 16 ? s->failures : 16), ms;
+	uint64_t bound = (uint64_t)BACKOFF_FIRST_MS << (s->failures < 16 ? s->failures : 16);
+	unsigned after_s = l->retry_after_s < RETRY_AFTER_MAX_S ? l->retry_after_s : RETRY_AFTER_MAX_S;
+	uint64_t least = (uint64_t)after_s * 1000;
 
-	bound = bound < max ? bound : max;
-	ms = sp_random_below(bound + 1);
-	if (l->retry_after_s && ms < (uint64_t)l->retry_after_s * 1000)
-		ms = (uint64_t)l->retry_after_s * 1000;
-	if ((l->status == 401 || l->status == 403) && ms < DENIED_MIN_MS)
-		ms = DENIED_MIN_MS + ms;
-	return ms;
+	if ((l->status == 401 || l->status == 403) && least < DENIED_MIN_MS)
+		least = DENIED_MIN_MS;
+	return least + sp_random_below((bound < max ? bound : max) + 1);
+}
+
+/* The slot has no link (any more): the next one is dialled later. */
+static void dial_later(struct slot *s, const struct link *l)
+{
+	if (l->ready && sp_loop_now_ms(l->env->loop) - l->serving_mono_ms >= STABLE_MS)
+		s->failures = 0;
+	sp_timer_start(l->env->loop, &s->timer, backoff_ms(s, l), on_slot_timer);
+	s->failures++;
 }
 
 static const char *what_to_do(unsigned status)
@@ -115,9 +124,6 @@ static void log_failure(struct slot *s, const struct link *l)
 
 static void slot_lost(struct slot *s, const struct link *l)
 {
-	struct sp_loop *loop = l->env->loop;
-	bool stable = l->ready && sp_loop_now_ms(loop) - l->serving_mono_ms >= STABLE_MS;
-
 	s->link = NULL;
 	if (s->all->draining)
 		return;
@@ -125,10 +131,7 @@ static void slot_lost(struct slot *s, const struct link *l)
 		sp_log(SP_LOG_WARN, SP_EV_TUNNEL, "lost", SP_KV_STR("gateway", l->peer), SP_KV_INT("index", l->index), SP_KV_CAUSE(&l->cause));
 	else
 		log_failure(s, l);
-	if (stable)
-		s->failures = 0;
-	sp_timer_start(loop, &s->timer, backoff_ms(s, l), on_slot_timer);
-	s->failures++;
+	dial_later(s, l);
 }
 
 /* ---- a link's end --------------------------------------------------------------------------------- */
@@ -186,7 +189,7 @@ static void on_serve_ready(void *arg)
 	sp_log(SP_LOG_NOTICE, SP_EV_TUNNEL, "ready", SP_KV_STR("gateway", l->peer), SP_KV_INT("index", l->index));
 }
 
-/* Make before break. */
+/* Make before break: at once, unless the gateway sends away whom it has just let in. */
 static void on_serve_goaway(void *arg)
 {
 	struct link *l = arg;
@@ -197,8 +200,14 @@ static void on_serve_goaway(void *arg)
 	if (!s)
 		return;
 	s->link = NULL;
-	if (!s->all->draining)
-		dial(s);
+	if (s->all->draining)
+		return;
+	if (sp_loop_now_ms(l->env->loop) - l->serving_mono_ms < STABLE_MS) {
+		dial_later(s, l);
+		return;
+	}
+	s->failures = 0;
+	dial(s);
 }
 
 static void on_serve_closed(void *arg, const struct sp_cause *cause)
@@ -228,7 +237,7 @@ static void serve(struct link *l)
 static int write_upgrade(struct link *l)
 {
 	const struct sp_conf_connector *c = &l->env->conf->connector;
-	struct sp_upgrade u = { .index = l->index, .version = PACKAGE_VERSION };
+	struct sp_upgrade u = { .index = l->index, .version = CONNECTOR_NAME "/" PACKAGE_VERSION };
 	struct sp_buf b = { 0 };
 	char *token = NULL, host[SP_AUTHORITY_SIZE];
 	int err = 0;
@@ -349,8 +358,13 @@ static void dial(struct slot *s)
 	struct sp_uplinks *u = s->all;
 	struct link *l;
 
-	if (u->draining || !sp_book_client_enter(u->env->book))
+	if (u->draining)
 		return;
+	if (!sp_book_client_enter(u->env->book)) {
+		sp_log(SP_LOG_WARN, SP_EV_TUNNEL, "limits.clients is reached: a tunnel is not dialled for now", SP_KV_INT("index", s->index));
+		sp_timer_start(u->env->loop, &s->timer, u->env->conf->tunnels.backoff_max_ms, on_slot_timer);
+		return;
+	}
 	l = SP_NEW(struct link);
 	l->all = u;
 	l->env = u->env;
