@@ -19,9 +19,12 @@ tests_unit_test_front_SOURCES += tests/unit/front/main.c tests/unit/front/suites
 tests_unit_test_front_SOURCES += tests/unit/front/fixture.c tests/unit/front/fixture.h tests/unit/front/judge/judge.h
 tests_unit_test_front_SOURCES += tests/unit/front/test_answer.c tests/unit/front/test_front.c
 tests_unit_test_front_SOURCES += tests/unit/front/test_socks5.c tests/unit/front/test_http.c tests/unit/front/test_forward.c
+tests_unit_test_front_SOURCES += tests/unit/front/world.c tests/unit/front/world.h tests/unit/net/certs.c tests/unit/net/certs.h
+tests_unit_test_front_SOURCES += tests/unit/front/test_tunnel.c
 tests_unit_test_front_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/front \
   -DSP_TEST_JUDGE='"$(abs_top_builddir)/tests/unit/front/judge/.libs/judge.so"'
-EXTRA_tests_unit_test_front_DEPENDENCIES = tests/unit/front/judge/judge.la
+tests_unit_test_front_CPPFLAGS += -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"'
+EXTRA_tests_unit_test_front_DEPENDENCIES = tests/unit/front/judge/judge.la plugins/mtls.la
 
 # The plugin that judges the tests' callers; -rpath makes libtool build a shared object that is not installed.
 check_LTLIBRARIES += tests/unit/front/judge/judge.la

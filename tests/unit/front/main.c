@@ -8,6 +8,7 @@ int main(void)
 		sp_suite_socks5,
 		sp_suite_http,
 		sp_suite_forward,
+		sp_suite_tunnel,
 		NULL,
 	});
 }

@@ -9,5 +9,6 @@ Suite *sp_suite_http(void);
 Suite *sp_suite_forward(void);
 Suite *sp_suite_front(void);
 Suite *sp_suite_answer(void);
+Suite *sp_suite_tunnel(void);
 
 #endif

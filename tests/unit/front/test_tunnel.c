@@ -1,0 +1,234 @@
+/* Tunnels end to end: near side, gateway, connector, origin. */
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+static void usual(void)
+{
+	world_open(WORLD_USUAL, "");
+}
+
+START_TEST(carries_bytes_both_ways_to_the_end)
+{
+	size_t n = 8u << 20;
+	uint8_t *bytes = malloc(n);
+	struct call c;
+
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i ^ (i >> 8) ^ (i >> 16) * 7);
+	usual();
+	far_open("t1", "", "one", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_open(&c, "t1", "", "one");
+	ck_assert_uint_eq(world.book.exchanges, 1);
+	peer_send(&c.p, bytes, n);
+	sp_stream_shutdown_write(c.p.s);
+	peer_expect(&c.p, bytes, n);
+	peer_await_eof(&c.p);
+	ck_assert_uint_eq(c.p.in.len, 0);
+	ck_assert_ptr_eq(strstr(c.x.via, "tunnel "), c.x.via);
+	sp_stream_close(c.p.s, SP_CLOSE_FLUSH);
+	peer_await_closed(&c.p);
+	call_end(&c);
+	near_close();
+	far_close(&world.far[0]);
+	await_book_empty(&world.book);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_OK], 1);
+	ck_assert_uint_eq(world.book.bytes_up, n);
+	ck_assert_uint_eq(world.book.bytes_down, n + 3);
+	ck_assert_uint_eq(world.far[0].book.ended[SP_OUTCOME_OK], 1);
+	world_close();
+	free(bytes);
+}
+END_TEST
+
+START_TEST(refuses_what_is_not_exposed)
+{
+	struct call c;
+
+	usual();
+	far_open("t1", "", "one", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_start(&c, "t1", "", "echo.virtual:8");
+	call_await(&c);
+	ck_assert_str_eq(sp_outcome_row(c.outcome)->word, "not_exposed");
+	ck_assert_ptr_nonnull(strstr(c.x.proxy_status, "sallyport-connector; error="));
+	ck_assert_ptr_nonnull(strstr(c.x.proxy_status, "sallyport-gateway; error="));
+	ck_assert_ptr_null(strstr(c.x.proxy_status, "127.0.0.1"));
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
+/* Nobody waits for a tenant that was never seen: tunnels.wait is longer than this test may take. */
+START_TEST(knows_at_once_that_nobody_is_there)
+{
+	usual();
+	far_open("t1", "", "one", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_expect("t2", "", "echo.virtual:7", SP_OUTCOME_NO_CONNECTOR);
+	call_expect("t1", "elsewhere", "echo.virtual:7", SP_OUTCOME_NO_CONNECTOR);
+	world_close();
+}
+END_TEST
+
+START_TEST(keeps_tenants_and_locations_apart)
+{
+	static const struct { const char *tenant, *location, *banner; } all[] = {
+		{ "t1", "", "t1-none" }, { "t1", "a", "t1-a" }, { "t2", "", "t2-none" }, { "t2", "a", "t2-a" },
+	};
+	struct call c[SP_COUNT_OF(all)];
+
+	usual();
+	for (unsigned i = 0; i < SP_COUNT_OF(all); i++)
+		far_open(all[i].tenant, all[i].location, all[i].banner, 1, "");
+	near_open(NULL, "");
+	for (unsigned i = 0; i < SP_COUNT_OF(all); i++)
+		await_ready(all[i].tenant, all[i].location, 1);
+	for (unsigned i = 0; i < SP_COUNT_OF(all); i++)
+		call_open(&c[i], all[i].tenant, all[i].location, all[i].banner);
+	for (unsigned i = 0; i < SP_COUNT_OF(all); i++)
+		call_end(&c[i]);
+	/* One goes: its callers are not served by another. */
+	far_close(&world.far[1]);
+	await_ready("t1", "a", 0);
+	call_start(&c[0], "t1", "a", "echo.virtual:7");
+	call_open(&c[1], "t1", "", "t1-none");
+	call_open(&c[2], "t2", "a", "t2-a");
+	ck_assert_uint_eq(c[0].done, 0);
+	for (unsigned i = 0; i < 3; i++)
+		call_end(&c[i]);
+	world_close();
+}
+END_TEST
+
+START_TEST(lets_only_chosen_principals_name_the_tenant)
+{
+	world_open("auth = \"fixed\"; connectors = \"connectors\"; speaks_for_any = [ \"CN=someone-else\" ];", "");
+	far_open("t1", "", "t1", 1, "");
+	far_open("t2", "", "t2", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	await_ready("t2", "", 1);
+	/* A verdict against the proxy's own credential is not the application's to hear. */
+	call_expect("t2", "", "echo.virtual:7", SP_OUTCOME_GATEWAY_AUTH);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_TENANT_CONFLICT], 1);
+	struct call c;
+	call_open(&c, "t1", "", "t1"); /* its own tenant it may name */
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
+/* An application's credential, passed on, goes without the field that names the tenant. */
+START_TEST(asks_for_some_tenant)
+{
+	struct call c;
+
+	usual();
+	far_open("t1", "", "t1", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_start(&c, "t1", "", "echo.virtual:7");
+	c.x.identity.upstream_auth = strdup("Bearer whatever");
+	call_await(&c);
+	ck_assert_str_eq(sp_outcome_row(c.outcome)->word, "tenant_unknown");
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_TENANT_UNKNOWN], 1);
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
+START_TEST(fails_what_runs_when_the_connector_is_lost)
+{
+	struct call c;
+
+	usual();
+	far_open("t1", "", "t1", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_open(&c, "t1", "", "t1");
+	far_close(&world.far[0]);
+	peer_await_closed(&c.p);
+	ck_assert_int_ne(c.p.cause.err, 0);
+	ck_assert_uint_eq(c.p.eof, 0);
+	call_end(&c);
+	near_close();
+	await_book_empty(&world.book);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_OK], 0);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_TUNNEL_LOST], 1);
+	world_close();
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_frees_everything)
+{
+	struct call c;
+
+	usual();
+	far_open("t1", "", "t1", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_open(&c, "t1", "", "t1");
+	ck_assert_uint_eq(world.far[0].book.exchanges, 1);
+	call_end(&c); /* a reset */
+	near_close();
+	await_book_empty(&world.book);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_CLIENT_GONE], 1);
+	far_close(&world.far[0]);
+	ck_assert_uint_eq(world.far[0].book.ended[SP_OUTCOME_CLIENT_GONE], 1);
+	world_close();
+}
+END_TEST
+
+/* Cancelled at once, after some turns, and at every later moment until it is open. */
+START_TEST(an_open_may_be_cancelled_at_any_time)
+{
+	struct call c;
+	bool opened = false;
+
+	usual();
+	far_open("t1", "", "t1", 1, "");
+	await_ready("t1", "", 1);
+	for (unsigned turns = 0; !opened; turns++) {
+		near_open(NULL, "");
+		call_start(&c, "t1", "", "echo.virtual:7");
+		if (turns > 0)
+			run_turns(turns);
+		opened = c.done > 0;
+		call_end(&c);
+		if (turns % 2)
+			call_expect("t1", "", "echo.virtual:9", SP_OUTCOME_NOT_EXPOSED);
+		near_close();
+		sp_conf_unref(&world.near_conf);
+	}
+	await_book_empty(&world.book);
+	world_close();
+}
+END_TEST
+
+Suite *sp_suite_tunnel(void)
+{
+	Suite *s = suite_create("tunnel");
+	TCase *tc = tcase_create("end to end");
+
+	tcase_add_unchecked_fixture(tc, world_certs_make, certs_teardown);
+	tcase_add_test(tc, carries_bytes_both_ways_to_the_end);
+	tcase_add_test(tc, refuses_what_is_not_exposed);
+	tcase_add_test(tc, knows_at_once_that_nobody_is_there);
+	tcase_add_test(tc, keeps_tenants_and_locations_apart);
+	tcase_add_test(tc, lets_only_chosen_principals_name_the_tenant);
+	tcase_add_test(tc, asks_for_some_tenant);
+	tcase_add_test(tc, fails_what_runs_when_the_connector_is_lost);
+	tcase_add_test(tc, a_client_that_leaves_frees_everything);
+	tcase_add_test(tc, an_open_may_be_cancelled_at_any_time);
+	suite_add_tcase(s, tc);
+	return s;
+}
