@@ -90,6 +90,8 @@ struct sp_auth_worker {
 	uint64_t next_gen;
 	uint64_t stale;
 	struct sp_list runs;
+	struct sp_list fetches, alarms; /* host.c's */
+	struct sp_fetcher *fetcher;	/* NULL until a plugin fetches */
 	struct sp_defer defer;
 	bool *alive; /* while mail is read: set to false by closing */
 };
@@ -110,10 +112,22 @@ struct sp_auth_call {
 };
 struct sp_auth_call sp_auth_call_begin(const struct sp_auth_instance *in, struct sp_auth_worker *w, const char *what);
 void sp_auth_call_end(const struct sp_auth_call *c);
+/* The instance that runs on this thread; NULL: none. */
+const struct sp_auth_instance *sp_auth_calling(void);
 
 /* What plugins call (struct sp_host); any thread. */
 void sp_auth_host_answer(sp_ticket t, const sp_answer *a);
 void sp_auth_host_log(int level, sp_ticket t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- host.c ---- */
+
+/* What plugins call on their worker's thread (struct sp_host). */
+sp_fetch *sp_auth_host_fetch(sp_worker *w, const sp_fetch_get *get, sp_fetch_cb *cb, void *arg);
+void sp_auth_host_fetch_cancel(sp_fetch *f);
+sp_alarm *sp_auth_host_alarm(sp_worker *w, uint32_t after_ms, sp_alarm_cb *cb, void *arg);
+void sp_auth_host_alarm_cancel(sp_alarm *a);
+/* After every worker_close(): ends what plugins left running, and says so. */
+void sp_auth_host_close(struct sp_auth_worker *w);
 
 /* ---- run.c ---- */
 

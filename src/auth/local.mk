@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += libsp_auth.la
-libsp_auth_la_SOURCES = src/auth/auth.h src/auth/internal.h src/auth/merge.c src/auth/module.c src/auth/open.c src/auth/run.c \
+libsp_auth_la_SOURCES = src/auth/auth.h src/auth/host.c src/auth/internal.h src/auth/merge.c src/auth/module.c src/auth/open.c src/auth/run.c \
   src/auth/worker.c
 SP_AUTH_LIBS = libsp_auth.la $(SP_H2_LIBS)
 
@@ -8,7 +8,7 @@ if ENABLE_TESTS
 check_PROGRAMS += tests/unit/test_auth
 TESTS += tests/unit/test_auth
 tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h tests/unit/auth/suites.h tests/unit/auth/fixture.h \
-  tests/unit/auth/fixture.c tests/unit/auth/test_chain.c tests/unit/auth/test_load.c tests/unit/auth/test_plugins.c \
+  tests/unit/auth/fixture.c tests/unit/net/certs.c tests/unit/net/certs.h tests/unit/net/web.c tests/unit/net/web.h tests/unit/auth/test_chain.c tests/unit/auth/test_host.c tests/unit/auth/test_load.c tests/unit/auth/test_plugins.c \
   tests/unit/auth/test_tickets.c
 tests_unit_test_auth_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
   -DSP_TEST_MODULE_DIR='"$(abs_top_builddir)/tests/unit/auth/broken/.libs"'
@@ -22,7 +22,7 @@ EXTRA_tests_unit_test_auth_DEPENDENCIES = $(SP_TEST_MODULES) $(pkglib_LTLIBRARIE
 
 # Plugins that misbehave. -rpath makes libtool build shared objects that are not installed.
 SP_TEST_MODULE_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
-SP_TEST_MODULES = tests/unit/auth/broken/scripted.la tests/unit/auth/broken/nosymbol.la tests/unit/auth/broken/magic.la \
+SP_TEST_MODULES = tests/unit/auth/broken/scripted.la tests/unit/auth/broken/fetching.la tests/unit/auth/broken/nosymbol.la tests/unit/auth/broken/magic.la \
   tests/unit/auth/broken/short.la tests/unit/auth/broken/longer.la tests/unit/auth/broken/empty.la \
   tests/unit/auth/broken/stages.la tests/unit/auth/broken/null.la
 check_LTLIBRARIES = $(SP_TEST_MODULES)
@@ -30,6 +30,10 @@ tests_unit_auth_broken_scripted_la_SOURCES = tests/unit/auth/broken/scripted.c t
 tests_unit_auth_broken_scripted_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 tests_unit_auth_broken_scripted_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
 tests_unit_auth_broken_scripted_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
+tests_unit_auth_broken_fetching_la_SOURCES = tests/unit/auth/broken/fetching.c
+tests_unit_auth_broken_fetching_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+tests_unit_auth_broken_fetching_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
+tests_unit_auth_broken_fetching_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
 tests_unit_auth_broken_nosymbol_la_SOURCES = tests/unit/auth/broken/nosymbol.c
 tests_unit_auth_broken_nosymbol_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
 tests_unit_auth_broken_magic_la_SOURCES = tests/unit/auth/broken/shaped.c

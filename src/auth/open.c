@@ -83,9 +83,10 @@ int sp_auth_open(struct sp_conf *c, bool check_only, struct sp_auth **out, struc
 
 	a->conf = sp_conf_ref(c);
 	a->check_only = check_only;
-	/* The fetch members are not served yet: the size says so (SP_HAS). */
-	a->host = (struct sp_host){ .size = offsetof(struct sp_host, fetch), .minor = SP_ABI_MINOR,
-				    .answer = sp_auth_host_answer, .log = sp_auth_host_log };
+	a->host = (struct sp_host){ .size = sizeof(a->host), .minor = SP_ABI_MINOR,
+				    .answer = sp_auth_host_answer, .log = sp_auth_host_log,
+				    .fetch = sp_auth_host_fetch, .fetch_cancel = sp_auth_host_fetch_cancel,
+				    .alarm = sp_auth_host_alarm, .alarm_cancel = sp_auth_host_alarm_cancel };
 	a->chain_count = c->chain_count;
 	a->chains = sp_calloc(c->chain_count + 1, sizeof(*a->chains));
 	for (unsigned i = 0; i < a->chain_count; i++)

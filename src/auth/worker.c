@@ -67,7 +67,7 @@ void sp_auth_call_end(const struct sp_auth_call *c)
 	uint64_t ms = (now_ns() - c->start_ns) / 1000000;
 
 	calling = c->outer;
-	if (!c->w || ms < SP_AUTH_SLOW_CALL_MS)
+	if (!c->w || !c->in || ms < SP_AUTH_SLOW_CALL_MS)
 		return;
 	ctx = &c->w->contexts[c->in->index];
 	if (sp_loop_now_ms(c->w->loop) < ctx->quiet_until_mono_ms)
@@ -75,6 +75,11 @@ void sp_auth_call_end(const struct sp_auth_call *c)
 	ctx->quiet_until_mono_ms = sp_loop_now_ms(c->w->loop) + SLOW_CALL_QUIET_MS;
 	sp_log(SP_LOG_WARN, SP_EV_PLUGIN, "a plugin held up the loop", SP_KV_STR("plugin", c->in->conf->name),
 	       SP_KV_STR("call", c->what), SP_KV_INT("took_ms", ms));
+}
+
+const struct sp_auth_instance *sp_auth_calling(void)
+{
+	return calling;
 }
 
 void sp_auth_host_log(int level, sp_ticket t, const char *fmt, ...)
@@ -377,6 +382,8 @@ int sp_auth_worker_open(struct sp_auth *a, struct sp_loop *loop, struct sp_auth_
 	w->auth = a;
 	w->loop = loop;
 	sp_list_init(&w->runs);
+	sp_list_init(&w->fetches);
+	sp_list_init(&w->alarms);
 	w->contexts = sp_calloc(a->instance_count + 1, sizeof(*w->contexts));
 	w->mail = mail_new(w);
 	atomic_fetch_add(&a->workers, 1);
@@ -441,6 +448,7 @@ void sp_auth_worker_close(struct sp_auth_worker **wp)
 	while (!sp_list_empty(&w->runs))
 		sp_auth_run_drop(SP_CONTAINER_OF(w->runs.next, struct sp_auth_run, node), SP_END_SHUTDOWN);
 	close_contexts(w);
+	sp_auth_host_close(w);
 	mail_close(w->mail);
 	atomic_fetch_sub(&w->auth->workers, 1);
 	free(w->contexts);

@@ -3,5 +3,6 @@
 
 int main(void)
 {
-	return sp_run_suites((sp_suite_fn *const[]){ suite_auth_load, suite_auth_chain, suite_auth_tickets, suite_auth_plugins, NULL });
+	return sp_run_suites((sp_suite_fn *const[]){ suite_auth_load, suite_auth_chain, suite_auth_tickets, suite_auth_host,
+						     suite_auth_plugins, NULL });
 }

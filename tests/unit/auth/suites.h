@@ -7,5 +7,6 @@ Suite *suite_auth_load(void);
 Suite *suite_auth_chain(void);
 Suite *suite_auth_tickets(void);
 Suite *suite_auth_plugins(void);
+Suite *suite_auth_host(void);
 
 #endif

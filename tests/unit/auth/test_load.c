@@ -313,7 +313,7 @@ static void capture(void *arg, const char *line)
 	captured = strdup(line);
 }
 
-/* A plugin's log line names it; it learns that fetching is not served. */
+/* A plugin's log line names it; it learns that it can fetch. */
 START_TEST(host_services)
 {
 	struct fixture f;
@@ -322,7 +322,7 @@ START_TEST(host_services)
 	sp_log_capture(capture, NULL);
 	fixture_open(&f, ONE("scripted", "{}"));
 	ck_has(captured, "plugin=scripted");
-	ck_has(captured, "fetch no");
+	ck_has(captured, "fetch yes");
 	fixture_close(&f);
 	sp_log_capture(NULL, NULL);
 	free(captured);

@@ -10,5 +10,6 @@ Suite *sp_suite_tcp(void);
 Suite *sp_suite_dial(void);
 Suite *sp_suite_tls(void);
 Suite *sp_suite_tls_data(void);
+Suite *sp_suite_fetch(void);
 
 #endif
