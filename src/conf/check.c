@@ -37,9 +37,19 @@ void sp_check_listener(struct sp_load *ld, const struct sp_conf_at *at, const ch
 
 void sp_check_upstream(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
 {
-	const struct sp_conf_upstream *u = &((const struct sp_conf *)base)->upstream;
+	const struct sp_conf_upstream *u = base;
 
 	pair(ld, at, path, u->cert_file, u->key_file);
+}
+
+void sp_check_region(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf_region *r = base;
+
+	if (!sp_http_is_token(sp_slice_str(r->id)))
+		sp_report_add(ld->report, at, "%s.id = \"%s\": must be letters, digits, \"-\", \".\" or \"_\"", path, r->id);
+	if (r->upstream.kind != SP_UPSTREAM_GATEWAY)
+		sp_report_add(ld->report, &r->upstream.at, "%s.upstream.kind: must be \"gateway\" in a region", path);
 }
 
 void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
@@ -95,6 +105,39 @@ static void check_addresses(struct sp_load *ld)
 	}
 }
 
+static bool in_list(char **list, const char *text)
+{
+	for (; list && *list; list++)
+		if (strcmp(*list, text) == 0)
+			return true;
+	return false;
+}
+
+/* A region's name and an issuer lead to one gateway. */
+static void check_regions(struct sp_load *ld)
+{
+	const struct sp_conf *c = ld->conf;
+
+	for (unsigned i = 0; i < c->region_count; i++) {
+		const struct sp_conf_region *r = &c->regions[i];
+
+		for (unsigned j = 0; j < i; j++) {
+			const struct sp_conf_region *other = &c->regions[j];
+
+			if (r->id && other->id && strcmp(r->id, other->id) == 0)
+				sp_report_add(ld->report, &r->at, "regions[%u]: id \"%s\" is that of regions[%u], %s:%u", i, r->id, j,
+					      other->at.file, other->at.line);
+			for (char **s = r->issuers; s && *s; s++)
+				if (in_list(other->issuers, *s))
+					sp_report_add(ld->report, &r->at, "regions[%u]: the issuer \"%s\" is in regions[%u] already, %s:%u", i,
+						      *s, j, other->at.file, other->at.line);
+		}
+	}
+	if (c->region_count > 0 && c->upstream.kind != SP_UPSTREAM_GATEWAY)
+		sp_report_add(ld->report, &c->regions[0].at,
+			      "regions: go with upstream.kind = \"gateway\", which is where exchanges of no region go");
+}
+
 static void check_overlaps(struct sp_load *ld)
 {
 	const struct sp_conf *c = ld->conf;
@@ -118,6 +161,7 @@ void sp_check_file(struct sp_load *ld)
 	switch (ld->conf->kind) {
 	case SP_CONF_PROXY:
 		check_addresses(ld);
+		check_regions(ld);
 		break;
 	case SP_CONF_CONNECTOR:
 		check_overlaps(ld);

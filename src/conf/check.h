@@ -10,6 +10,7 @@ struct sp_load;
 void sp_check_limits(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_listener(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_upstream(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
+void sp_check_region(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 /* Once, at the end, also when something was wrong. */

@@ -69,12 +69,24 @@ static void free_listener(struct sp_conf_listener *l)
 	free_strings(l->speaks_for_any);
 }
 
-static void free_ends(struct sp_conf_upstream *u, struct sp_conf_connector *c)
+static void free_upstream(struct sp_conf_upstream *u)
 {
 	free(u->ca_file);
 	free(u->cert_file);
 	free(u->key_file);
 	free(u->token_file);
+}
+
+static void free_region(struct sp_conf_region *r)
+{
+	free(r->id);
+	free_strings(r->issuers);
+	free_strings(r->allowed_clients);
+	free_upstream(&r->upstream);
+}
+
+static void free_connector(struct sp_conf_connector *c)
+{
 	free(c->urls);
 	free(c->ca_file);
 	free(c->cert_file);
@@ -98,7 +110,11 @@ void sp_conf_unref(struct sp_conf **c)
 		free_listener(&old->listeners[i]);
 	for (unsigned i = 0; i < old->include_count; i++)
 		free(old->includes[i]);
-	free_ends(&old->upstream, &old->connector);
+	for (unsigned i = 0; i < old->region_count; i++)
+		free_region(&old->regions[i]);
+	free_upstream(&old->upstream);
+	free_connector(&old->connector);
+	free(old->regions);
 	free(old->includes);
 	free(old->chains);
 	free(old->listeners);

@@ -60,6 +60,14 @@ struct sp_conf_upstream {
 	char *token_file;		/* bearer token, re-read for every new tunnel; NULL: none */
 };
 
+struct sp_conf_region {
+	struct sp_conf_at at;		/* first */
+	char *id;			/* as clients name it */
+	char **issuers;			/* NULL-terminated, or NULL: none leads here */
+	char **allowed_clients;		/* NULL-terminated, or NULL: all */
+	struct sp_conf_upstream upstream; /* a gateway */
+};
+
 struct sp_conf_connector {		/* connector.conf: gateway = { ... } */
 	struct sp_conf_at at;
 	struct sp_authority *urls;	/* one tunnel set towards each */
@@ -122,7 +130,9 @@ struct sp_conf {
 	unsigned chain_count;
 	struct sp_conf_listener *listeners;
 	unsigned listener_count;
-	struct sp_conf_upstream upstream; /* PROXY */
+	struct sp_conf_upstream upstream; /* PROXY; with regions: where exchanges of none of them go */
+	struct sp_conf_region *regions;	  /* PROXY */
+	unsigned region_count;
 	struct sp_conf_connector connector; /* CONNECTOR */
 	struct sp_conf_expose *exposes;	    /* CONNECTOR */
 	unsigned expose_count;

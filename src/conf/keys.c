@@ -4,6 +4,8 @@
 
 #define IN(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 #define CONF(member) IN(sp_conf, member)
+#define UPSTREAM(member) IN(sp_conf_upstream, member)
+#define REGION(member) IN(sp_conf_region, member)
 #define LISTENER(member) IN(sp_conf_listener, member)
 #define AT(member) .at_offset = offsetof(struct sp_conf, member), .at_size = sizeof(((struct sp_conf *)0)->member)
 #define COUNT(member, array) \
@@ -135,24 +137,38 @@ static const struct sp_conf_key listener_keys[] = {
 };
 
 static const struct sp_conf_key upstream_token_keys[] = {
-	{ "file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, CONF(upstream.token_file),
+	{ "file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, UPSTREAM(token_file),
 	  .text = "The file that holds it; read again for every new tunnel." },
 	END
 };
 
 static const struct sp_conf_key upstream_keys[] = {
-	{ "kind", SP_KEY_WORD, PROXY, .selector = true, .required = SP_ALWAYS, .words = upstreams, CONF(upstream.kind),
+	{ "kind", SP_KEY_WORD, PROXY, .selector = true, .required = SP_ALWAYS, .words = upstreams, UPSTREAM(kind),
 	  .text = "Targets are reached from here, by tunnels to a gateway, or by the tunnels of connectors that dial in." },
-	{ "url", SP_KEY_URL, PROXY, .only = GATEWAY, .required = GATEWAY, CONF(upstream.url),
+	{ "url", SP_KEY_URL, PROXY, .only = GATEWAY, .required = GATEWAY, UPSTREAM(url),
 	  .text = "\"https://host\" or \"https://host:port\" of the gateway." },
-	{ "ca_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.ca_file),
+	{ "ca_file", SP_KEY_FILE, PROXY, .only = GATEWAY, UPSTREAM(ca_file),
 	  .text = "Who signs the gateway's certificate, PEM; absent: the system's store." },
-	{ "cert_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.cert_file),
+	{ "cert_file", SP_KEY_FILE, PROXY, .only = GATEWAY, UPSTREAM(cert_file),
 	  .text = "Client certificate chain, PEM." },
-	{ "key_file", SP_KEY_FILE, PROXY, .only = GATEWAY, CONF(upstream.key_file),
+	{ "key_file", SP_KEY_FILE, PROXY, .only = GATEWAY, UPSTREAM(key_file),
 	  .text = "Its private key, PEM." },
 	{ "token", SP_KEY_SECRET, PROXY, .only = GATEWAY, .members = upstream_token_keys, .hint = SECRET_HINT,
 	  .text = "Bearer token for the gateway." },
+	END
+};
+
+static const struct sp_conf_key region_keys[] = {
+	{ "id", SP_KEY_STRING, PROXY, .required = SP_ALWAYS, .max = 64, REGION(id),
+	  .text = "What clients send as SAP-Connectivity-Region-Configuration-Id." },
+	{ "issuers", SP_KEY_STRINGS, PROXY, .min = 1, REGION(issuers),
+	  .text = "Identities of these issuers go here where the client names no region (SOCKS5 clients cannot)." },
+	{ "allowed_clients", SP_KEY_STRINGS, PROXY, .min = 1, REGION(allowed_clients),
+	  .text = "Only identities of these client ids may go here; absent: all." },
+	{ "upstream", SP_KEY_GROUP, PROXY, .required = SP_ALWAYS, .members = upstream_keys,
+	  .at_offset = offsetof(struct sp_conf_region, upstream.at), .at_size = sizeof(struct sp_conf_at),
+	  .base_offset = offsetof(struct sp_conf_region, upstream), .check = sp_check_upstream,
+	  .text = "The region's gateway." },
 	END
 };
 
@@ -211,7 +227,10 @@ const struct sp_conf_key sp_conf_keys[] = {
 	  COUNT(listener_count, listeners), .check = sp_check_listener,
 	  .text = "Where clients, proxies and connectors arrive." },
 	{ "upstream", SP_KEY_GROUP, PROXY, .required = SP_ALWAYS, .members = upstream_keys, AT(upstream.at),
-	  .check = sp_check_upstream, .text = "Where exchanges go." },
+	  .base_offset = offsetof(struct sp_conf, upstream), .check = sp_check_upstream, .text = "Where exchanges go." },
+	{ "regions", SP_KEY_GROUPS, PROXY, .min = 1, .members = region_keys, CONF(regions), COUNT(region_count, regions),
+	  .check = sp_check_region,
+	  .text = "Further gateways, chosen per request: by the region that the client names, or by who issued its token." },
 	{ "gateway", SP_KEY_GROUP, CONNECTOR, .required = SP_ALWAYS, .members = gateway_keys, AT(connector.at),
 	  .check = sp_check_connector, .text = "Where the connector dials, and as whom." },
 	{ "expose", SP_KEY_GROUPS, CONNECTOR, .required = SP_ALWAYS, .members = expose_keys, CONF(exposes),

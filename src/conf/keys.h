@@ -20,7 +20,7 @@ enum sp_key_type {
 	SP_KEY_CHAIN,	 /* int: index of a chain of the group auth; -1 when absent */
 	SP_KEY_TARGET,	 /* struct sp_authority: "host:port" */
 	SP_KEY_URL,	 /* struct sp_authority: "https://host[:port]" */
-	SP_KEY_GROUP,	 /* members; base stays the same */
+	SP_KEY_GROUP,	 /* members; their base is base + base_offset */
 	SP_KEY_SECRET,	 /* members; its only member is file */
 	SP_KEY_GROUPS,	 /* a list of groups: an array at offset, its count at count_offset; base becomes the element */
 	/* These know their place in their struct themselves. */
@@ -48,8 +48,9 @@ struct sp_conf_key {
 	size_t offset, size;	  /* of the destination */
 	size_t count_offset, element_size; /* SP_KEY_GROUPS: of an unsigned; of one element */
 	size_t at_offset, at_size; /* SP_KEY_GROUP: of a struct sp_conf_at; at_size 0: none. SP_KEY_GROUPS: begins the element */
+	size_t base_offset;	   /* SP_KEY_GROUP: of the struct that the members' offsets speak of */
 	const struct sp_conf_key *members; /* groups */
-	/* Groups whose members were all right: what concerns several of them. */
+	/* Groups whose members were all right: what concerns several of them. base: the members'. */
 	void (*check)(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 	const char *hint; /* added to an error of this setting: what to write instead */
 	const char *text; /* one line for the reference */

@@ -112,14 +112,15 @@ static void walk_members(const struct walk *w, const struct sp_conf_key *k, cons
 {
 	unsigned before = w->ld->report->count;
 	struct sp_conf_at at = { .file = w->ld->conf->file };
+	void *base = (char *)w->base + k->base_offset;
 
 	if (s)
 		at = sp_source_at(w->ld, s);
 	if (k->at_size > 0)
 		*(struct sp_conf_at *)(void *)((char *)w->base + k->at_offset) = at;
-	sp_walk_group(w->ld, k->members, s, path, w->base);
+	sp_walk_group(w->ld, k->members, s, path, base);
 	if (s && k->check && w->ld->report->count == before)
-		k->check(w->ld, &at, path, w->base);
+		k->check(w->ld, &at, path, base);
 }
 
 static bool walk_key(const struct walk *w, const struct sp_conf_key *k)

@@ -114,7 +114,9 @@ static const char proxy_text[] =
 	"                location = \"l\"; },\n"
 	"              { protocol = \"tunnel\"; address = \"127.0.0.1:2\"; auth = \"a\"; connectors = \"a\"; speaks_for_any = [ \"x\" ];\n"
 	"                tls = { cert_file = \"c\"; key_file = \"k\"; client_ca_file = \"a\"; }; } );\n"
-	"upstream = { kind = \"gateway\"; url = \"https://g\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; token = { file = \"t\"; }; };\n";
+	"upstream = { kind = \"gateway\"; url = \"https://g\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; token = { file = \"t\"; }; };\n"
+	"regions = ( { id = \"r\"; issuers = [ \"i\" ]; allowed_clients = [ \"x\" ];\n"
+	"              upstream = { kind = \"gateway\"; url = \"https://g2\"; }; } );\n";
 
 START_TEST(proxy_values)
 {

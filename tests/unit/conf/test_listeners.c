@@ -234,6 +234,52 @@ START_TEST(secrets_are_files)
 }
 END_TEST
 
+#define GATEWAY_FX UPSTREAM("kind = \"gateway\"; url = \"https://gw\";")
+#define TO(host) "upstream = { kind = \"gateway\"; url = \"https://" host "\"; };"
+
+START_TEST(regions)
+{
+	const struct sp_conf_region *r;
+
+	fx_good(SP_CONF_PROXY, GATEWAY_FX "regions = (\n{ id = \"eu10\"; issuers = [ \"https://a\", \"https://b\" ]; allowed_clients = [ \"c\" ];\n"
+					  "upstream = { kind = \"gateway\"; url = \"https://gw2:8042\"; ca_file = \"ca\"; }; },\n"
+					  "{ id = \"us10\"; " TO("gw3") " } );");
+	ck_assert_uint_eq(fx_conf->region_count, 2);
+	r = fx_conf->regions;
+	ck_assert_str_eq(r->id, "eu10");
+	ck_assert_str_eq(r->issuers[1], "https://b");
+	ck_assert_ptr_null(r->issuers[2]);
+	ck_assert_str_eq(r->allowed_clients[0], "c");
+	ck_assert_str_eq(r->upstream.url.host, "gw2");
+	ck_assert_uint_eq(r->upstream.url.port, 8042);
+	ck_assert_str_eq(r->upstream.ca_file + strlen(fx_folder), "/ca");
+	ck_assert_uint_eq(r->at.line, 7);
+	ck_assert_uint_eq(r->upstream.at.line, 8);
+	ck_assert_ptr_null(r[1].issuers);
+	ck_assert_ptr_null(r[1].allowed_clients);
+	ck_assert_str_eq(fx_conf->upstream.url.host, "gw");
+}
+END_TEST
+
+START_TEST(regions_refused)
+{
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( );", "@:6: regions: must not be empty");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { } );", "@:6: regions[0]: \"id\" is missing\n@:6: regions[0]: \"upstream\" is missing");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { id = \"e u\"; " TO("x") " } );",
+	       "@:6: regions[0].id = \"e u\": must be letters, digits, \"-\", \".\" or \"_\"");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { id = \"a\"; upstream = { kind = \"direct\"; }; } );",
+	       "@:6: regions[0].upstream.kind: must be \"gateway\" in a region");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { id = \"a\"; upstream = { kind = \"gateway\"; }; } );",
+	       "@:6: regions[0].upstream: \"url\" is missing, kind = \"gateway\" needs it");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { id = \"a\"; " TO("x") " },\n{ id = \"a\"; " TO("y") " } );",
+	       "@:7: regions[1]: id \"a\" is that of regions[0], FOLDER/main.conf:6");
+	fx_bad(SP_CONF_PROXY, GATEWAY_FX "regions = ( { id = \"a\"; issuers = [ \"i\" ]; " TO("x") " },\n{ id = \"b\"; issuers = [ \"j\", \"i\" ]; " TO("y") " } );",
+	       "@:7: regions[1]: the issuer \"i\" is in regions[0] already, FOLDER/main.conf:6");
+	fx_bad(SP_CONF_PROXY, FX_PROXY "regions = ( { id = \"a\"; " TO("x") " } );",
+	       "@:4: regions: go with upstream.kind = \"gateway\", which is where exchanges of no region go");
+}
+END_TEST
+
 Suite *sp_suite_listeners(void)
 {
 	Suite *s = suite_create("listeners");
@@ -250,5 +296,7 @@ Suite *sp_suite_listeners(void)
 	tcase_add_test(c, upstream_gateway);
 	tcase_add_test(c, upstream_refused);
 	tcase_add_test(c, secrets_are_files);
+	tcase_add_test(c, regions);
+	tcase_add_test(c, regions_refused);
 	return s;
 }
