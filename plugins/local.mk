@@ -29,7 +29,8 @@ if WITH_JWT
 # Everything of the jwt plugin but the plugin itself: unit tests link it.
 noinst_LTLIBRARIES += plugins/libjwtverify.la
 plugins_libjwtverify_la_SOURCES = plugins/jwt/alg.c plugins/jwt/alg.h plugins/jwt/keyset.c plugins/jwt/keyset.h \
-  plugins/jwt/policy.c plugins/jwt/policy.h plugins/jwt/verify.c plugins/jwt/verify.h
+  plugins/jwt/cache.c plugins/jwt/cache.h plugins/jwt/issuer.c plugins/jwt/issuer.h plugins/jwt/policy.c plugins/jwt/policy.h \
+  plugins/jwt/verify.c plugins/jwt/verify.h
 plugins_libjwtverify_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 plugins_libjwtverify_la_CFLAGS = $(SP_PLUGIN_CFLAGS) $(SSL_CFLAGS)
 plugins_libjwtverify_la_LIBADD = plugins/libcommon.la
@@ -64,7 +65,8 @@ tests_unit_test_plugins_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 tests_unit_test_plugins_CFLAGS = $(SP_PLUGIN_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_plugins_LDADD = plugins/libcommon.la $(JSONC_LIBS) $(CHECK_LIBS)
 if WITH_JWT
-tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/test_devtoken.c \
+tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/jwt_both.h \
+  tests/unit/plugins/test_devtoken.c \
   src/devtoken/key.c src/devtoken/sign.c tests/unit/plugins/test_jwt_keyset.c \
   tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/test_jwt_verify.c
 tests_unit_test_plugins_CPPFLAGS += -I$(top_srcdir)/src -DSP_WITH_JWT

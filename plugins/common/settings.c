@@ -101,6 +101,30 @@ static bool listed(const char *const *list, const char *word)
 	return false;
 }
 
+int pc_known(json_object *o, const char *const *known, sp_error *err)
+{
+	struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
+
+	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+		if (!listed(known, json_object_iter_peek_name(&it)))
+			return unknown(err, json_object_iter_peek_name(&it), known);
+	return 0;
+}
+
+int pc_fail_within(sp_error *err, const char *key, int index)
+{
+	char inner[sizeof(err->path)];
+	size_t n;
+
+	if (!err || !SP_HAS(sp_error, err, msg))
+		return -1;
+	memcpy(inner, err->path, sizeof(inner));
+	pointer_write(err->path, sizeof(err->path), key, index);
+	n = strlen(err->path);
+	snprintf(err->path + n, sizeof(err->path) - n, "%s", inner);
+	return -1;
+}
+
 json_object *pc_settings(const char *json, const char *const *known, sp_error *err)
 {
 	const char *why = NULL;
@@ -115,15 +139,9 @@ json_object *pc_settings(const char *json, const char *const *known, sp_error *e
 		json_object_put(o);
 		return NULL;
 	}
-	struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
-	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
-		const char *key = json_object_iter_peek_name(&it);
-
-		if (!listed(known, key)) {
-			unknown(err, key, known);
-			json_object_put(o);
-			return NULL;
-		}
+	if (pc_known(o, known, err) < 0) {
+		json_object_put(o);
+		return NULL;
 	}
 	return o;
 }
@@ -233,6 +251,15 @@ void pc_strings_free(char ***list)
 		free(*s);
 	free(*list);
 	*list = NULL;
+}
+
+size_t pc_strings_count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
 }
 
 bool pc_strings_have(char *const *list, const char *p, size_t n)

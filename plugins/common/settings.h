@@ -16,6 +16,11 @@ int pc_fail(sp_error *err, const char *key, int index, const char *fmt, ...) __a
  * (NULL-terminated) are errors that name the nearest known one. */
 json_object *pc_settings(const char *json, const char *const *known, sp_error *err);
 
+/* The same for a group inside the settings. */
+int pc_known(json_object *o, const char *const *known, sp_error *err);
+/* Always -1. After an error in element `index` of the list `key`: puts them before the path, which is relative to that group. */
+int pc_fail_within(sp_error *err, const char *key, int index);
+
 /* *out is borrowed from o. An empty string is an error: no setting of ours means anything by it. */
 int pc_string(json_object *o, const char *key, const char **out, sp_error *err);
 int pc_bool(json_object *o, const char *key, bool *out, sp_error *err);
@@ -25,6 +30,7 @@ int pc_strings(json_object *o, const char *key, char ***out, sp_error *err);
 
 char **pc_strings_of(const char *const *list); /* a heap copy of a NULL-terminated list */
 void pc_strings_free(char ***list);
+size_t pc_strings_count(char *const *list); /* NULL: 0 */
 bool pc_strings_have(char *const *list, const char *p, size_t n);
 
 sp_str pc_str(const char *s); /* NULL: absent */

@@ -1,6 +1,7 @@
 /* jwt: callers prove who they are by a JSON Web Token of a configured issuer. Settings: policy.h. The token is what the client
  * sent as bearer token, or as password. */
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +14,18 @@
 struct jwt {
 	const sp_host *host;
 	struct jwt_policy policy;
-	struct jwt_keyset *keys;
+	struct jwt_keyset *keys[JWT_GROUPS_MOST]; /* by group */
 };
 
-/* ---- the key set's file ---- */
+/* ---- the files with keys ---- */
 
 static int file_failed(sp_error *err, const char *path, const char *why)
 {
-	return pc_fail(err, "jwks_file", -1, "%s: %s", path, why);
+	return pc_fail(err, NULL, -1, "%s: %s", path, why);
 }
 
 /* Who can change the file can sign as the issuer. Reads one byte more than is accepted, to see that it is too much. */
-static int file_read(const char *path, char **text_out, size_t *n_out, sp_error *err)
+static int file_read(const char *path, bool secret, char **text_out, size_t *n_out, sp_error *err)
 {
 	FILE *f = fopen(path, "re");
 	struct stat st;
@@ -33,9 +34,10 @@ static int file_read(const char *path, char **text_out, size_t *n_out, sp_error 
 
 	if (!f)
 		return file_failed(err, path, strerror(errno));
-	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & S_IWOTH)) {
+	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & (secret ? S_IRWXO : S_IWOTH))) {
 		fclose(f);
-		return file_failed(err, path, "not a regular file, or everybody may write it");
+		return file_failed(err, path, secret ? "not a regular file, or everybody may read or write it" :
+						       "not a regular file, or everybody may write it");
 	}
 	text = malloc(JWT_KEYSET_BYTES_MOST + 1);
 	n = text ? fread(text, 1, JWT_KEYSET_BYTES_MOST + 1, f) : 0;
@@ -50,24 +52,43 @@ static int file_read(const char *path, char **text_out, size_t *n_out, sp_error 
 	return 0;
 }
 
-static int keys_load(const char *path, struct jwt_keyset **out, sp_error *err)
+static int group_load(const struct jwt_group *g, struct jwt_keyset **out, sp_error *err)
 {
+	bool secret = g->from == JWT_KEYS_SECRET;
 	char *text = NULL, why[256];
 	size_t n = 0;
 	int rc;
 
-	if (file_read(path, &text, &n, err) < 0)
+	if (!secret && g->from != JWT_KEYS_FILE)
+		return pc_fail(err, jwt_keys_setting(g->from), -1, "keys can be read from files only");
+	if (file_read(g->where, secret, &text, &n, err) < 0)
 		return -1;
-	rc = jwt_keyset_import(text, n, out, why, sizeof(why));
+	rc = secret ? jwt_keyset_import_secret(text, n, g->algs, out, why, sizeof(why)) :
+		      jwt_keyset_import(text, n, out, why, sizeof(why));
+	OPENSSL_cleanse(text, n);
 	free(text);
-	return rc < 0 ? file_failed(err, path, why) : 0;
+	return rc < 0 ? file_failed(err, g->where, why) : 0;
+}
+
+static int keys_load(const struct jwt_policy *p, struct jwt_keyset **keys, sp_error *err)
+{
+	for (unsigned i = 0; i < p->group_count; i++)
+		if (group_load(&p->groups[i], &keys[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void keys_free(struct jwt_keyset **keys)
+{
+	for (unsigned i = 0; i < JWT_GROUPS_MOST; i++)
+		jwt_keyset_free(&keys[i]);
 }
 
 /* ---- instance ---- */
 
 static int jwt_check(const char *json, uint32_t *traits, sp_error *err)
 {
-	struct jwt_keyset *keys = NULL;
+	struct jwt_keyset *keys[JWT_GROUPS_MOST] = { NULL };
 	struct jwt_policy p;
 	int rc;
 
@@ -79,8 +100,8 @@ static int jwt_check(const char *json, uint32_t *traits, sp_error *err)
 	/* A chain that can do without a token must not make clients send one. */
 	if (p.required)
 		*traits |= SP_TRAIT_WANTS_TOKEN;
-	rc = keys_load(p.jwks_file, &keys, err);
-	jwt_keyset_free(&keys);
+	rc = keys_load(&p, keys, err);
+	keys_free(keys);
 	jwt_policy_deinit(&p);
 	return rc;
 }
@@ -90,7 +111,7 @@ static void jwt_close(void *inst)
 	struct jwt *j = inst;
 
 	jwt_policy_deinit(&j->policy);
-	jwt_keyset_free(&j->keys);
+	keys_free(j->keys);
 	free(j);
 }
 
@@ -102,13 +123,14 @@ static int jwt_open(const sp_host *h, const char *json, void *prev, void **inst,
 	if (!j)
 		return pc_fail(err, NULL, -1, "out of memory");
 	j->host = h;
-	if (jwt_policy_read(json, &j->policy, err) < 0 || keys_load(j->policy.jwks_file, &j->keys, err) < 0) {
+	if (jwt_policy_read(json, &j->policy, err) < 0 || keys_load(&j->policy, j->keys, err) < 0) {
 		jwt_close(j);
 		return -1;
 	}
-	if (j->keys->skipped)
-		h->log(SP_LEVEL_NOTICE, (sp_ticket){ 0 }, "%s: %u keys, %u skipped (%s)", j->policy.jwks_file, j->keys->count,
-		       j->keys->skipped, j->keys->skip_why);
+	for (unsigned i = 0; i < j->policy.group_count; i++)
+		if (j->keys[i]->skipped)
+			h->log(SP_LEVEL_NOTICE, (sp_ticket){ 0 }, "%s: %u keys, %u skipped (%s)", j->policy.groups[i].where,
+			       j->keys[i]->count, j->keys[i]->skipped, j->keys[i]->skip_why);
 	if (!j->policy.audience && !j->policy.allowed_clients)
 		h->log(SP_LEVEL_WARN, (sp_ticket){ 0 },
 		       "neither audience nor allowed_clients is set: every token of the issuer is accepted, whomever it is for");
@@ -138,6 +160,19 @@ static void without_credential(const struct jwt *j, sp_answer *a)
 	a->detail = pc_str("no token sent (HTTP: Proxy-Authorization: Bearer ...; SOCKS5: method 0x80, or as password)");
 }
 
+static int believe(const struct jwt *j, sp_str token, struct jwt_claims *c, struct jwt_refusal *no)
+{
+	int64_t now_s = (int64_t)time(NULL);
+	struct jwt_token t;
+	int rc;
+
+	if (jwt_token_open(token, &j->policy, now_s, &t, no) < 0)
+		return -1;
+	rc = jwt_token_verify(&t, j->keys[t.group], &j->policy, now_s, c, no);
+	jwt_token_deinit(&t);
+	return rc;
+}
+
 static void jwt_request(void *wctx, sp_ticket t, const sp_request *r, void **slot)
 {
 	const struct jwt *j = wctx;
@@ -149,7 +184,7 @@ static void jwt_request(void *wctx, sp_ticket t, const sp_request *r, void **slo
 	(void)slot;
 	if (r->cred == SP_CRED_NONE || r->secret.n == 0) {
 		without_credential(j, &a);
-	} else if (jwt_verify(r->secret, j->keys, &j->policy, (int64_t)time(NULL), &c, &no) < 0) {
+	} else if (believe(j, r->secret, &c, &no) < 0) {
 		a.why = no.why;
 		snprintf(detail, sizeof(detail), "token: %s", no.text);
 		a.detail = pc_str(detail);

@@ -5,8 +5,9 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <openssl/x509.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +149,7 @@ static enum taken import_material(struct jwk *j, const char *kty)
 
 	if (strcmp(kty, "RSA") == 0) {
 		for (unsigned i = 0; i < JWT_ALG_COUNT; i++)
-			if (!jwt_algs[i].curve)
+			if (jwt_algs[i].kind == JWT_RSA_PKCS1 || jwt_algs[i].kind == JWT_RSA_PSS)
 				j->key->algs |= JWT_ALG_BIT(i);
 		return import_rsa(j);
 	}
@@ -260,6 +261,24 @@ static bool named(const struct jwt_key *k, sp_str kid, uint64_t kid_hash)
 	return k->kid && k->kid_hash == kid_hash && k->kid_bytes == kid.n && memcmp(k->kid, kid.p, kid.n) == 0;
 }
 
+/* Over a text that no two different keys share: the algorithms, the name with its length, the key in DER or the secret. */
+static bool identify(struct jwt_key *k)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint64_t head[2] = { k->algs, k->kid ? k->kid_bytes + 1 : 0 };
+	unsigned char *der = NULL;
+	int der_bytes = k->pkey ? i2d_PUBKEY(k->pkey, &der) : 0;
+	bool good;
+
+	good = ctx && der_bytes >= 0 && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+	       EVP_DigestUpdate(ctx, head, sizeof(head)) == 1 && EVP_DigestUpdate(ctx, k->kid, k->kid_bytes) == 1 &&
+	       EVP_DigestUpdate(ctx, der, (size_t)der_bytes) == 1 && EVP_DigestUpdate(ctx, k->secret, k->secret_bytes) == 1 &&
+	       EVP_DigestFinal_ex(ctx, k->id, NULL) == 1;
+	OPENSSL_free(der);
+	EVP_MD_CTX_free(ctx);
+	return good;
+}
+
 /* Two keys of one name are fine while no token could mean either. The same key twice is one key. */
 static enum taken add(struct jwt_keyset *ks, struct jwk *j)
 {
@@ -281,6 +300,8 @@ static enum taken add(struct jwt_keyset *ks, struct jwk *j)
 		if (k->kid)
 			return say(j, REFUSED, "another key has the same \"kid\" and algorithm");
 	}
+	if (!identify(k))
+		return say(j, REFUSED, "out of memory");
 	ks->keys[ks->count++] = *k;
 	*k = (struct jwt_key){ 0 };
 	return TAKEN;
@@ -290,6 +311,9 @@ static void key_deinit(struct jwt_key *k)
 {
 	free(k->kid);
 	EVP_PKEY_free(k->pkey);
+	if (k->secret)
+		OPENSSL_cleanse(k->secret, k->secret_bytes);
+	free(k->secret);
 	*k = (struct jwt_key){ 0 };
 }
 
@@ -324,6 +348,16 @@ static int import_all(json_object *list, struct jwt_keyset *ks, char *why, size_
 	return -1;
 }
 
+static struct jwt_keyset *keyset_new(void)
+{
+	static _Atomic uint64_t serial;
+	struct jwt_keyset *ks = calloc(1, sizeof(*ks));
+
+	if (ks)
+		ks->serial = atomic_fetch_add(&serial, 1) + 1;
+	return ks;
+}
+
 int jwt_keyset_import(const char *text_, size_t n, struct jwt_keyset **out, char *why, size_t why_size)
 {
 	const char *json_why = NULL;
@@ -335,7 +369,7 @@ int jwt_keyset_import(const char *text_, size_t n, struct jwt_keyset **out, char
 		snprintf(why, why_size, "not JSON: %s", json_why);
 		return -1;
 	}
-	ks = calloc(1, sizeof(*ks));
+	ks = keyset_new();
 	if (!ks)
 		snprintf(why, why_size, "out of memory");
 	else if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, "keys", &list) ||
@@ -352,6 +386,49 @@ int jwt_keyset_import(const char *text_, size_t n, struct jwt_keyset **out, char
 	return rc;
 }
 
+static bool secret_make(struct jwt_key *k, const char *bytes, size_t n)
+{
+	k->secret = malloc(n);
+	if (!k->secret)
+		return false;
+	memcpy(k->secret, bytes, n);
+	k->secret_bytes = n;
+	return identify(k);
+}
+
+int jwt_keyset_import_secret(const char *bytes, size_t n, uint32_t algs, struct jwt_keyset **out, char *why, size_t why_size)
+{
+	struct jwt_keyset *ks;
+
+	if (n > 0 && bytes[n - 1] == '\n')
+		n -= n > 1 && bytes[n - 2] == '\r' ? 2 : 1;
+	for (unsigned i = 0; i < JWT_ALG_COUNT; i++)
+		if (jwt_algs[i].kind != JWT_HMAC || n < jwt_algs[i].coordinate_bytes)
+			algs &= ~JWT_ALG_BIT(i);
+	if (!algs || n > JWT_SECRET_BYTES_MOST) {
+		snprintf(why, why_size, "a secret of %zu bytes; at least 32 (HS256), 48 (HS384) or 64 (HS512) and at most %u are accepted",
+			 n, JWT_SECRET_BYTES_MOST);
+		return -1;
+	}
+	ks = keyset_new();
+	if (ks)
+		ks->keys = calloc(1, sizeof(*ks->keys));
+	if (!ks || !ks->keys) {
+		snprintf(why, why_size, "out of memory");
+		jwt_keyset_free(&ks);
+		return -1;
+	}
+	ks->count = 1;
+	ks->keys[0].algs = algs;
+	if (!secret_make(&ks->keys[0], bytes, n)) {
+		snprintf(why, why_size, "out of memory");
+		jwt_keyset_free(&ks);
+		return -1;
+	}
+	*out = ks;
+	return 0;
+}
+
 void jwt_keyset_free(struct jwt_keyset **ksp)
 {
 	struct jwt_keyset *ks = *ksp;
@@ -365,6 +442,14 @@ void jwt_keyset_free(struct jwt_keyset **ksp)
 	*ksp = NULL;
 }
 
+bool jwt_keyset_has(const struct jwt_keyset *ks, const uint8_t id[JWT_KEY_ID_BYTES])
+{
+	for (unsigned i = 0; i < ks->count; i++)
+		if (memcmp(ks->keys[i].id, id, JWT_KEY_ID_BYTES) == 0)
+			return true;
+	return false;
+}
+
 enum jwt_found jwt_keyset_find(const struct jwt_keyset *ks, unsigned alg, sp_str kid, const struct jwt_key **out)
 {
 	uint64_t h = kid.p ? hash(kid.p, kid.n) : 0;
@@ -373,7 +458,7 @@ enum jwt_found jwt_keyset_find(const struct jwt_keyset *ks, unsigned alg, sp_str
 	for (unsigned i = 0; i < ks->count; i++) {
 		const struct jwt_key *k = &ks->keys[i];
 
-		if (!(k->algs & JWT_ALG_BIT(alg)) || (kid.p && !named(k, kid, h)))
+		if (!(k->algs & JWT_ALG_BIT(alg)) || (kid.p && k->pkey && !named(k, kid, h)))
 			continue;
 		if (found)
 			return JWT_FOUND_SEVERAL;

@@ -13,8 +13,17 @@ START_TEST(defaults)
 	sp_error err = { .size = sizeof(err) };
 
 	ck_assert_int_eq(jwt_policy_read("{" BASE "}", &p, &err), 0);
-	ck_assert_str_eq(p.issuer, "i");
-	ck_assert_str_eq(p.jwks_file, "f");
+	ck_assert_uint_eq(p.group_count, 1);
+	ck_assert_str_eq(p.groups[0].issuers[0], "i");
+	ck_assert_ptr_null(p.groups[0].issuers[1]);
+	ck_assert_int_eq(p.groups[0].from, JWT_KEYS_FILE);
+	ck_assert_str_eq(p.groups[0].where, "f");
+	ck_assert_ptr_null(p.groups[0].ca_file);
+	ck_assert(!p.groups[0].per_tenant);
+	ck_assert_ptr_null(p.required_scopes);
+	ck_assert_ptr_null(p.subdomain_claims[0]);
+	ck_assert_int_eq(p.keys_max_stale_s, 86400);
+	ck_assert_uint_eq(p.token_cache, 10000);
 	ck_assert_ptr_null(p.audience);
 	ck_assert_ptr_null(p.allowed_clients);
 	ck_assert_str_eq(p.tenant_claims[0], "tenant");
@@ -23,7 +32,7 @@ START_TEST(defaults)
 	ck_assert_str_eq(p.client_claims[1], "client_id");
 	ck_assert(!p.tenant_required);
 	ck_assert(p.required);
-	ck_assert_uint_eq(p.algs, JWT_ALG_ALL);
+	ck_assert_uint_eq(p.groups[0].algs, JWT_ALG_PUBLIC);
 	ck_assert_int_eq(p.clock_skew_s, 60);
 	ck_assert_uint_eq(p.token_bytes_most, 16384);
 	jwt_policy_deinit(&p);
@@ -39,7 +48,7 @@ static const struct { const char *json, *path, *msg; } refused[] = {
 	{ "{" BASE ",\"allowed_clients\":[]}", "/allowed_clients", "empty list" },
 	{ "{" BASE ",\"allowed_clients\":[\"a\"],\"client_claims\":[]}", "/allowed_clients", "needs client_claims" },
 	{ "{" BASE ",\"algorithms\":[\"RS256\",\"none\"]}", "/algorithms/1", "is not one of" },
-	{ "{" BASE ",\"algorithms\":\"HS256\"}", "/algorithms/0", "is not one of" },
+	{ "{" BASE ",\"algorithms\":\"HS256\"}", "/algorithms", "need a secret_file" },
 	{ "{" BASE ",\"algorithms\":[]}", "/algorithms", "empty list" },
 	{ "{" BASE ",\"clock_skew_s\":301}", "/clock_skew_s", "from 0 to 300" },
 	{ "{" BASE ",\"clock_skew_s\":-1}", "/clock_skew_s", "from 0 to 300" },
