@@ -19,13 +19,8 @@ struct jwt {
 
 /* ---- the files with keys ---- */
 
-static int file_failed(sp_error *err, const char *path, const char *why)
-{
-	return pc_fail(err, NULL, -1, "%s: %s", path, why);
-}
-
 /* Who can change the file can sign as the issuer. Reads one byte more than is accepted, to see that it is too much. */
-static int file_read(const char *path, bool secret, char **text_out, size_t *n_out, sp_error *err)
+static const char *file_read(const char *path, bool secret, char **text_out, size_t *n_out)
 {
 	FILE *f = fopen(path, "re");
 	struct stat st;
@@ -33,48 +28,54 @@ static int file_read(const char *path, bool secret, char **text_out, size_t *n_o
 	size_t n;
 
 	if (!f)
-		return file_failed(err, path, strerror(errno));
+		return strerror(errno);
 	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & (secret ? S_IRWXO : S_IWOTH))) {
 		fclose(f);
-		return file_failed(err, path, secret ? "not a regular file, or everybody may read or write it" :
-						       "not a regular file, or everybody may write it");
+		return secret ? "not a regular file, or everybody may read or write it" :
+				"not a regular file, or everybody may write it";
 	}
 	text = malloc(JWT_KEYSET_BYTES_MOST + 1);
 	n = text ? fread(text, 1, JWT_KEYSET_BYTES_MOST + 1, f) : 0;
 	if (!text || ferror(f) || n > JWT_KEYSET_BYTES_MOST) {
 		free(text);
 		fclose(f);
-		return file_failed(err, path, "cannot be read, or is too large");
+		return "cannot be read, or is too large";
 	}
 	fclose(f);
 	*text_out = text;
 	*n_out = n;
-	return 0;
+	return NULL;
 }
 
-static int group_load(const struct jwt_group *g, struct jwt_keyset **out, sp_error *err)
+static const char *group_load(const struct jwt_group *g, struct jwt_keyset **out, char *why, size_t why_size)
 {
 	bool secret = g->from == JWT_KEYS_SECRET;
-	char *text = NULL, why[256];
+	const char *failed;
+	char *text = NULL;
 	size_t n = 0;
 	int rc;
 
 	if (!secret && g->from != JWT_KEYS_FILE)
-		return pc_fail(err, jwt_keys_setting(g->from), -1, "keys can be read from files only");
-	if (file_read(g->where, secret, &text, &n, err) < 0)
-		return -1;
-	rc = secret ? jwt_keyset_import_secret(text, n, g->algs, out, why, sizeof(why)) :
-		      jwt_keyset_import(text, n, out, why, sizeof(why));
+		return "keys can be read from files only";
+	failed = file_read(g->where, secret, &text, &n);
+	if (failed)
+		return failed;
+	rc = secret ? jwt_keyset_import_secret(text, n, g->algs, out, why, why_size) : jwt_keyset_import(text, n, out, why, why_size);
 	OPENSSL_cleanse(text, n);
 	free(text);
-	return rc < 0 ? file_failed(err, g->where, why) : 0;
+	return rc < 0 ? why : NULL;
 }
 
 static int keys_load(const struct jwt_policy *p, struct jwt_keyset **keys, sp_error *err)
 {
-	for (unsigned i = 0; i < p->group_count; i++)
-		if (group_load(&p->groups[i], &keys[i], err) < 0)
-			return -1;
+	char why[256];
+
+	for (unsigned i = 0; i < p->group_count; i++) {
+		const char *failed = group_load(&p->groups[i], &keys[i], why, sizeof(why));
+
+		if (failed)
+			return jwt_policy_fail(p, i, failed, err);
+	}
 	return 0;
 }
 

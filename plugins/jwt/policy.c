@@ -46,9 +46,12 @@ static const struct profile profiles[] = {
 /* By enum jwt_keys_from. */
 static const char *const from_settings[] = { "jwks_file", "jwks", "discovery", "secret_file" };
 
-const char *jwt_keys_setting(enum jwt_keys_from from)
+int jwt_policy_fail(const struct jwt_policy *p, unsigned group, const char *why, sp_error *err)
 {
-	return from_settings[from];
+	const struct jwt_group *g = &p->groups[group];
+
+	pc_fail(err, from_settings[g->from], -1, "%s%s%s", g->where ? g->where : "", g->where ? ": " : "", why);
+	return p->listed ? pc_fail_within(err, "issuers", (int)group) : -1;
 }
 
 static int read_profile(json_object *o, const struct profile **out, sp_error *err)
@@ -220,6 +223,7 @@ static int read_issuers(json_object *o, const struct profile *profile, struct jw
 		for (unsigned i = 0; group_known[i]; i++)
 			if (json_object_object_get_ex(o, group_known[i], NULL))
 				return pc_fail(err, group_known[i], -1, "belongs into the groups of issuers");
+		p->listed = true;
 		return read_list(list, profile, p, err) < 0 ? -1 : check_distinct(p, err);
 	}
 	p->groups = calloc(1, sizeof(*p->groups));

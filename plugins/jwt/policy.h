@@ -65,6 +65,7 @@ struct jwt_group {
 struct jwt_policy {
 	struct jwt_group *groups;
 	unsigned group_count;
+	bool listed; /* the groups are those of "issuers" */
 	char **audience, **allowed_clients, **required_scopes; /* NULL: any */
 	char **tenant_claims, **principal_claims, **client_claims, **subdomain_claims;
 	bool tenant_required, required;
@@ -80,7 +81,7 @@ void jwt_policy_deinit(struct jwt_policy *p);
 /* The index of the group whose tokens say iss, or -1. */
 int jwt_policy_group(const struct jwt_policy *p, sp_str iss);
 
-/* The setting that says where the keys of a group are: "jwks_file", ..., for errors. */
-const char *jwt_keys_setting(enum jwt_keys_from from);
+/* Always -1: the keys of a group cannot be had. The error names the setting that says where they are. */
+int jwt_policy_fail(const struct jwt_policy *p, unsigned group, const char *why, sp_error *err);
 
 #endif
