@@ -135,6 +135,7 @@ static bool token_clean(sp_str token)
 static void forward(const struct none *n, sp_ticket t, const sp_request *r, sp_answer *a)
 {
 	static const char scheme[] = "Bearer ";
+	static char *const clients[] = { "azp", "client_id", "cid", NULL }, *const issuers[] = { "iss", NULL };
 	json_object *claims = payload(n, t, r), *exp;
 	size_t size = sizeof(scheme) - 1 + r->secret.n;
 	char *header;
@@ -154,6 +155,8 @@ static void forward(const struct none *n, sp_ticket t, const sp_request *r, sp_a
 		memcpy(header, scheme, sizeof(scheme) - 1);
 		memcpy(header + sizeof(scheme) - 1, r->secret.p, r->secret.n);
 		a->upstream_auth = (sp_str){ header, size };
+		(void)pc_claim_string(claims, clients, &a->client);
+		(void)pc_claim_string(claims, issuers, &a->issuer);
 		if (json_object_object_get_ex(claims, "exp", &exp) && json_object_is_type(exp, json_type_int) &&
 		    json_object_get_int64(exp) > 0 && json_object_get_int64(exp) < INT64_MAX - FORWARDED_SKEW_S)
 			a->expires_at = json_object_get_int64(exp) + FORWARDED_SKEW_S;

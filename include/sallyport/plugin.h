@@ -74,6 +74,8 @@ typedef struct sp_answer {                /* plugin to host; copied before answe
     sp_str upstream_auth;                 /* proxy-authorization for the tunnel's CONNECT; secret */
     sp_str claims;                        /* JSON object for the plugins after this one */
     sp_str detail;                        /* operator's log only; never sent to the client */
+    sp_str client;                        /* the application (OAuth client id) that the credential was issued to */
+    sp_str issuer;                        /* who issued the credential; may lead to a region */
 } sp_answer;
 
 typedef struct sp_fetch_get {             /* plugin to host; copied */

@@ -38,6 +38,7 @@ struct sp_auth_request { /* all borrowed until the callback; absent = not sent *
 
 struct sp_identity { /* the result of a chain; heap strings, owned */
 	char *tenant, *principal, *upstream_auth /* secret */, *claims;
+	char *client, *issuer; /* the application that the credential was issued to, and by whom; NULL: not said */
 	int64_t expires_at; /* Unix seconds; 0 = never */
 };
 void sp_identity_deinit(struct sp_identity *id);
@@ -47,7 +48,7 @@ int sp_identity_copy(const struct sp_identity *from, struct sp_identity *to); /*
  * for the operator which plugin and why. A tenant is required unless the run was started with need_tenant = false. */
 typedef void sp_auth_cb(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause);
 
-/* What a chain makes of its plugins' answers: principal, the last ALLOW that sets it; tenant, a later different one ends the run
+/* What a chain makes of its plugins' answers: principal, client and issuer, the last ALLOW that sets them; tenant, a later different one ends the run
  * (TENANT_CONFLICT); expires_at, the least, and one that has passed ends it (EXPIRED_CREDENTIAL); upstream_auth, the last;
  * claims, replaced. DENY ends it by its reason, FAIL and no answer in time as UNAVAILABLE. At the end at least one plugin must
  * have allowed, and where any of the chain's plugins verifies callers, one of those: else NO_CREDENTIAL or, if one was sent,

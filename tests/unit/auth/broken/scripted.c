@@ -85,6 +85,8 @@ static void answer(const struct script *s, sp_ticket t)
 	a.upstream_auth = str(s->o, "upstream_auth");
 	a.claims = str(s->o, "claims");
 	a.detail = str(s->o, "detail");
+	a.client = str(s->o, "client");
+	a.issuer = str(s->o, "issuer");
 	if (number(s->o, "big", 0)) {
 		big = calloc(1, (size_t)2 << 20);
 		a.detail = (sp_str){ big, (size_t)2 << 20 };

@@ -12,7 +12,7 @@
  *   how        "request" (default): answers inside request(); "never"; "twice"; "finish": again inside finish();
  *              "thread": a thread of the worker answers; "hold": scripted_release() answers; "null": answers NULL
  *   busy_ms    keeps the loop for so long inside request()
- *   verdict, why, expires_in_s, tenant, principal, upstream_auth, claims, detail   the answer
+ *   verdict, why, expires_in_s, tenant, principal, upstream_auth, claims, detail, client, issuer   the answer
  *   big        the detail is 2 MiB long
  *   expect     { tenant, principal, claims, user, secret, target_host: what request() must see } else FAIL */
 
