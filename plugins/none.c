@@ -135,7 +135,8 @@ static bool token_clean(sp_str token)
 static void forward(const struct none *n, sp_ticket t, const sp_request *r, sp_answer *a)
 {
 	static const char scheme[] = "Bearer ";
-	static char *const clients[] = { "azp", "client_id", "cid", NULL }, *const issuers[] = { "iss", NULL };
+	static char azp[] = "azp", client_id[] = "client_id", cid[] = "cid", iss[] = "iss";
+	static char *const clients[] = { azp, client_id, cid, NULL }, *const issuers[] = { iss, NULL };
 	json_object *claims = payload(n, t, r), *exp;
 	size_t size = sizeof(scheme) - 1 + r->secret.n;
 	char *header;
