@@ -1,7 +1,14 @@
 noinst_LTLIBRARIES += libsp_auth.la
 libsp_auth_la_SOURCES = src/auth/auth.h src/auth/host.c src/auth/internal.h src/auth/merge.c src/auth/module.c src/auth/open.c src/auth/run.c \
-  src/auth/worker.c
+  src/auth/worker.c \
+  src/auth/service_key.h src/auth/service_key_int.h src/auth/service_key.c src/auth/token_request.c src/auth/assertion.c \
+  src/auth/token_answer.c src/auth/tokens.c
 SP_AUTH_LIBS = libsp_auth.la $(SP_H2_LIBS)
+# libjwt signs client assertions; without it such service keys are refused.
+if WITH_JWT
+libsp_auth_la_CPPFLAGS = $(AM_CPPFLAGS) -DSP_WITH_JWT $(JWT_CFLAGS)
+SP_AUTH_LIBS += $(JWT_LIBS)
+endif
 
 if ENABLE_TESTS
 # Unit tests of this folder: tests/unit/auth/test_*.c, one program, linked against this layer only.

@@ -40,6 +40,8 @@ void sp_check_upstream(struct sp_load *ld, const struct sp_conf_at *at, const ch
 	const struct sp_conf_upstream *u = base;
 
 	pair(ld, at, path, u->cert_file, u->key_file);
+	if (u->token_file && u->service_key_file)
+		sp_report_add(ld->report, at, "%s: \"token\" or \"service_key\", not both: each says who the proxy is", path);
 }
 
 void sp_check_region(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)

@@ -75,6 +75,8 @@ static void free_upstream(struct sp_conf_upstream *u)
 	free(u->cert_file);
 	free(u->key_file);
 	free(u->token_file);
+	free(u->service_key_file);
+	free(u->service_key_ca_file);
 }
 
 static void free_region(struct sp_conf_region *r)

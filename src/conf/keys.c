@@ -142,6 +142,14 @@ static const struct sp_conf_key upstream_token_keys[] = {
 	END
 };
 
+static const struct sp_conf_key service_key_keys[] = {
+	{ "file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, UPSTREAM(service_key_file),
+	  .text = "The JSON file that holds it; another good one in its place is used within a second." },
+	{ "ca_file", SP_KEY_FILE, PROXY, UPSTREAM(service_key_ca_file),
+	  .text = "Who signs the token server's certificate, PEM; absent: the system's store." },
+	END
+};
+
 static const struct sp_conf_key upstream_keys[] = {
 	{ "kind", SP_KEY_WORD, PROXY, .selector = true, .required = SP_ALWAYS, .words = upstreams, UPSTREAM(kind),
 	  .text = "Targets are reached from here, by tunnels to a gateway, or by the tunnels of connectors that dial in." },
@@ -155,6 +163,8 @@ static const struct sp_conf_key upstream_keys[] = {
 	  .text = "Its private key, PEM." },
 	{ "token", SP_KEY_SECRET, PROXY, .only = GATEWAY, .members = upstream_token_keys, .hint = SECRET_HINT,
 	  .text = "Bearer token for the gateway." },
+	{ "service_key", SP_KEY_SECRET, PROXY, .only = GATEWAY, .members = service_key_keys, .hint = SECRET_HINT,
+	  .text = "In its place: OAuth 2.0 client credentials, with which tokens for the gateway are got." },
 	END
 };
 

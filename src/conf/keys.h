@@ -21,7 +21,7 @@ enum sp_key_type {
 	SP_KEY_TARGET,	 /* struct sp_authority: "host:port" */
 	SP_KEY_URL,	 /* struct sp_authority: "https://host[:port]" */
 	SP_KEY_GROUP,	 /* members; their base is base + base_offset */
-	SP_KEY_SECRET,	 /* members; its only member is file */
+	SP_KEY_SECRET,	 /* members; files of secrets: a string in its place is refused with the hint */
 	SP_KEY_GROUPS,	 /* a list of groups: an array at offset, its count at count_offset; base becomes the element */
 	/* These know their place in their struct themselves. */
 	SP_KEY_CHAINS,	 /* sp_conf.chains */

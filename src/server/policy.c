@@ -7,6 +7,7 @@
 
 #include <sallyport/plugin.h>
 
+#include "auth/service_key.h"
 #include "base/secret.h"
 #include "net/tls.h"
 
@@ -132,12 +133,29 @@ static void check_tls(const struct sp_conf *c, struct sp_report *r)
 						 .ca_file = c->connector.ca_file }, &c->connector.at, r);
 }
 
+static void check_service_key(const struct sp_conf_upstream *u, struct sp_report *r)
+{
+	struct sp_service_key *key = NULL;
+	struct sp_cause cause = { 0 };
+
+	if (!u->service_key_file)
+		return;
+	if (sp_service_key_load(u->service_key_file, &key, &cause) < 0)
+		sp_report_add(r, &u->at, "service_key: %s", cause.text);
+	sp_service_key_free(&key);
+	if (u->service_key_ca_file)
+		try_tls(&(struct sp_tls_config){ .ca_file = u->service_key_ca_file }, &u->at, r);
+}
+
 int sp_server_files(const struct sp_conf *c, struct sp_report *r)
 {
 	unsigned before = r->count;
 
 	check_token(c, r);
 	check_tls(c, r);
+	check_service_key(&c->upstream, r);
+	for (unsigned i = 0; i < c->region_count; i++)
+		check_service_key(&c->regions[i].upstream, r);
 	return r->count == before ? 0 : SP_EINVAL;
 }
 

@@ -116,7 +116,7 @@ static const char proxy_text[] =
 	"                tls = { cert_file = \"c\"; key_file = \"k\"; client_ca_file = \"a\"; }; } );\n"
 	"upstream = { kind = \"gateway\"; url = \"https://g\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; token = { file = \"t\"; }; };\n"
 	"regions = ( { id = \"r\"; issuers = [ \"i\" ]; allowed_clients = [ \"x\" ];\n"
-	"              upstream = { kind = \"gateway\"; url = \"https://g2\"; }; } );\n";
+	"              upstream = { kind = \"gateway\"; url = \"https://g2\"; service_key = { file = \"s\"; ca_file = \"b\"; }; }; } );\n";
 
 START_TEST(proxy_values)
 {

@@ -190,12 +190,34 @@ START_TEST(upstream_gateway)
 	ck_assert_str_eq(u->cert_file + strlen(fx_folder), "/c");
 	ck_assert_str_eq(u->key_file + strlen(fx_folder), "/k");
 	ck_assert_str_eq(u->token_file + strlen(fx_folder), "/t");
+	ck_assert_ptr_null(u->service_key_file);
 	fx_good(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://[fd00::1]:8042/\";"));
 	u = &fx_conf->upstream;
 	ck_assert(u->url.ipv6);
 	ck_assert_uint_eq(u->url.port, 8042);
 	ck_assert_ptr_null(u->ca_file);
 	ck_assert_ptr_null(u->token_file);
+}
+END_TEST
+
+START_TEST(upstream_service_key)
+{
+	const struct sp_conf_upstream *u;
+
+	fx_good(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://gw\"; service_key = { file = \"k\"; ca_file = \"ca\"; };"));
+	u = &fx_conf->upstream;
+	ck_assert_str_eq(u->service_key_file + strlen(fx_folder), "/k");
+	ck_assert_str_eq(u->service_key_ca_file + strlen(fx_folder), "/ca");
+	ck_assert_ptr_null(u->token_file);
+	fx_good(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://gw\"; service_key = { file = \"k\"; };"));
+	ck_assert_ptr_null(fx_conf->upstream.service_key_ca_file);
+	fx_bad(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://gw\"; service_key = { file = \"k\"; }; token = { file = \"t\"; };"),
+	       "@:3: upstream: \"token\" or \"service_key\", not both: each says who the proxy is");
+	fx_bad(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://gw\"; service_key = { };"),
+	       "@:4: upstream.service_key: \"file\" is missing");
+	fx_bad(SP_CONF_PROXY, UPSTREAM("kind = \"gateway\"; url = \"https://gw\"; service_key = \"{}\";"),
+	       "@:4: upstream.service_key: must be a group { }, is a string; a secret is never a value: write { file = \"/path/of/the/file\"; }");
+	fx_bad(SP_CONF_PROXY, UPSTREAM("kind = \"direct\"; service_key = { file = \"k\"; };"), "@:4: upstream: \"service_key\" goes with kind = \"gateway\" only");
 }
 END_TEST
 
@@ -293,6 +315,7 @@ Suite *sp_suite_listeners(void)
 	tcase_add_test(c, addresses_once);
 	tcase_add_test(c, pure_gateway);
 	c = fx_case(s, "upstream");
+	tcase_add_test(c, upstream_service_key);
 	tcase_add_test(c, upstream_gateway);
 	tcase_add_test(c, upstream_refused);
 	tcase_add_test(c, secrets_are_files);
