@@ -27,28 +27,31 @@ static void on_stream_closed(void *arg, const struct sp_cause *cause)
 
 static const struct sp_stream_events asking_events = { .on_data = on_early_data, .on_closed = on_stream_closed };
 
+/* The verdict was against what we ourselves showed, not against something farther away. */
+void sp_pool_note_verdict(const struct sp_pool *p, enum sp_outcome outcome, long status)
+{
+	struct sp_pools *set = p->set;
+
+	if (outcome != SP_OUTCOME_GATEWAY_AUTH || set->credential_refused || status < 400 || status > 499)
+		return;
+	set->credential_refused = true;
+	sp_log(SP_LOG_ERROR, SP_EV_POOL, "the gateway refuses our credential: check upstream.token or upstream.cert_file",
+	       SP_KV_STR("tenant", p->tenant), SP_KV_INT("status", status));
+}
+
 static void refused(struct sp_pool_open *o, unsigned status, struct sp_slice proxy_status)
 {
-	struct sp_pools *set = o->pool->set;
 	bool forwarded = o->x->identity.upstream_auth != NULL;
-	enum sp_outcome outcome = set->ctx ? sp_outcome_of_gateway(status, proxy_status, forwarded)
-					   : sp_outcome_of_answer(status, proxy_status);
+	enum sp_outcome outcome = o->pool->set->upstream ? sp_outcome_of_gateway(status, proxy_status, forwarded)
+							 : sp_outcome_of_answer(status, proxy_status);
 	struct sp_cause c = { 0 };
 
-	if (outcome == SP_OUTCOME_GATEWAY_AUTH && !forwarded && sp_pools_renew_bearer(set, o->bearer_number)) {
-		sp_pool_unask(o);
-		if (sp_pool_open_retry(o))
-			return;
-	}
 	if (proxy_status.n > 0 && proxy_status.n < sizeof(o->x->proxy_status))
 		(void)sp_slice_copy(proxy_status, o->x->proxy_status, sizeof(o->x->proxy_status));
 	sp_cause_set(&c, SP_EDENIED, SP_DOMAIN_H2, status, "answered %u %s", status, sp_http_reason(status));
-	if (outcome == SP_OUTCOME_GATEWAY_AUTH && !set->credential_refused) {
-		set->credential_refused = true;
-		sp_log(SP_LOG_ERROR, SP_EV_POOL, "the gateway refuses our credential: check upstream.token or upstream.cert_file",
-		       SP_KV_STR("tenant", o->pool->tenant), SP_KV_INT("status", status));
-	}
-	sp_pool_unask(o);
+	if ((status == 401 || status == 407) && sp_pool_open_renew(o, outcome, &c))
+		return;
+	sp_pool_note_verdict(o->pool, outcome, status);
 	sp_pool_open_finish(o, NULL, outcome, &c);
 }
 
@@ -69,7 +72,7 @@ static void on_response(void *arg, struct sp_h2_stream *stream, unsigned status,
 static void add_gateway_fields(const struct sp_pool_open *o, struct sp_fields *f)
 {
 	const struct sp_exchange *x = o->x;
-	const char *credential = x->identity.upstream_auth ? x->identity.upstream_auth : o->pool->set->bearer;
+	const char *credential = x->identity.upstream_auth ? x->identity.upstream_auth : o->credential;
 
 	if (credential)
 		sp_fields_add(f, SP_SLICE("proxy-authorization"), sp_slice_str(credential));
@@ -87,14 +90,14 @@ int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t)
 
 	sp_fields_add(&f, SP_SLICE(":method"), SP_SLICE("CONNECT"));
 	sp_fields_add(&f, SP_SLICE(":authority"), sp_slice_str(sp_authority_text(&o->x->target, authority)));
-	if (o->pool->set->ctx)
+	if (o->pool->set->upstream)
 		add_gateway_fields(o, &f);
 	sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(o->x->id));
 	err = sp_h2_open(t->h2, &f, on_response, o, &o->stream);
 	if (err < 0)
 		return err;
 	o->tunnel_number = t->number;
-	o->bearer_number = o->pool->set->bearer_number;
+	o->x->proxy_status[0] = '\0'; /* of an earlier try */
 	snprintf(o->x->via, sizeof(o->x->via), "tunnel %llu", (unsigned long long)t->number);
 	sp_stream_attach(sp_h2_stream_io(o->stream), &asking_events, o);
 	return 0;

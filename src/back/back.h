@@ -1,6 +1,6 @@
 /* Where exchanges go. One interface, four implementations: direct (TCP from here), exposed (TCP to what a connector's file
  * lists), gateway (pooled tunnels that we dial), connectors (pooled tunnels of connectors that dialled in). One of each at
- * most per worker; all calls on its loop. */
+ * most per worker, and any number of gateways; all calls on its loop. */
 #ifndef SP_BACK_BACK_H
 #define SP_BACK_BACK_H
 
@@ -43,8 +43,11 @@ static inline void sp_back_cancel(struct sp_back_open **o)
 int sp_back_direct_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
 /* Only what conf->exposes lists, else NOT_EXPOSED. */
 int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
-/* conf->upstream: builds the TLS context (0, or an SP_E* with cause naming the file). */
-int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out, struct sp_cause *cause);
+/* Tunnels to one gateway. upstream is a part of conf, of kind GATEWAY. Builds the TLS context: 0, or an SP_E* with cause naming the
+ * file. An open that needs a token (upstream->token_file) waits for it within conf's timeouts.open; without one it ends as
+ * NO_GATEWAY_CREDENTIAL. */
+int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream, struct sp_back **out,
+			struct sp_cause *cause);
 int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
 
 /* ---- tunnels of connectors ------------------------------------------------ */

@@ -7,7 +7,7 @@
 
 int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out)
 {
-	return sp_pools_new(loop, conf, NULL, out);
+	return sp_pools_new(&(struct sp_pools_options){ .loop = loop, .conf = conf }, out);
 }
 
 static unsigned count(const struct sp_list *list)

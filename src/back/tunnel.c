@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 
 #define EXPIRY_MAX_S (365 * 86400ll) /* keeps the arithmetic of timers sane, whatever a credential says */
+#define NO_GRACE_LIMIT_MS (EXPIRY_MAX_S * 1000u)
 
 #define EDGE(s) (1u << SP_TUNNEL_##s)
 
@@ -100,6 +101,20 @@ static void start_closing(struct sp_tunnel *t)
 	}
 }
 
+static void drain(struct sp_tunnel *t, uint64_t grace_ms)
+{
+	if (t->state < SP_TUNNEL_READY) {
+		start_closing(t);
+		return;
+	}
+	if (t->state != SP_TUNNEL_READY)
+		return;
+	enter(t, SP_TUNNEL_DRAINING);
+	sp_timer_stop(t->loop, &t->timer);
+	sp_h2_drain(t->h2, grace_ms);
+	t->ev->on_draining(t->arg, t);
+}
+
 static void on_settings_timeout(struct sp_timer *timer)
 {
 	struct sp_tunnel *t = SP_CONTAINER_OF(timer, struct sp_tunnel, timer);
@@ -108,12 +123,13 @@ static void on_settings_timeout(struct sp_timer *timer)
 	start_closing(t);
 }
 
+/* Open streams finish, however long they take; the connector comes back with another credential for the next ones. */
 static void on_expired(struct sp_timer *timer)
 {
 	struct sp_tunnel *t = SP_CONTAINER_OF(timer, struct sp_tunnel, timer);
 
 	sp_log(SP_LOG_NOTICE, SP_EV_TUNNEL, "the connector's credential expired: draining", SP_KV_INT("tunnel", t->number));
-	sp_tunnel_drain(t);
+	drain(t, NO_GRACE_LIMIT_MS);
 }
 
 /* ---- HTTP/2 --------------------------------------------------------------------------- */
@@ -135,6 +151,7 @@ static void on_h2_ready(void *arg)
 		return;
 	enter(t, SP_TUNNEL_READY);
 	t->was_ready = true;
+	t->had_room = sp_h2_room(t->h2) > 0;
 	t->ready_mono_ms = t->idle_since_mono_ms = sp_loop_now_ms(t->loop);
 	sp_timer_stop(t->loop, &t->timer);
 	if (t->expires_at)
@@ -146,6 +163,7 @@ static void on_h2_room(void *arg)
 {
 	struct sp_tunnel *t = arg;
 
+	t->had_room = true;
 	if (t->state == SP_TUNNEL_READY)
 		t->ev->on_room(t->arg, t);
 }
@@ -256,7 +274,7 @@ static void on_dialled(void *arg, struct sp_stream *s, const struct sp_cause *ca
 	}
 	enter(t, SP_TUNNEL_TLS);
 	sp_tcp_tune_tunnel(s);
-	if (sp_tls_open(t->ctx, s, t->conf->upstream.url.host, t->conf->timeouts.handshake_ms, on_tls_ready, t, &t->tls) < 0) {
+	if (sp_tls_open(t->ctx, s, t->upstream->url.host, t->conf->timeouts.handshake_ms, on_tls_ready, t, &t->tls) < 0) {
 		sp_cause_set(&t->cause, SP_ENOMEM, SP_DOMAIN_TLS, 0, "TLS could not be started");
 		closed(t, NULL);
 		return;
@@ -279,15 +297,16 @@ static struct sp_tunnel *tunnel_new(struct sp_loop *loop, struct sp_conf *conf, 
 	return t;
 }
 
-struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, struct sp_tls_ctx *ctx, uint64_t number,
-				 const struct sp_tunnel_events *ev, void *arg)
+struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream,
+				 struct sp_tls_ctx *ctx, uint64_t number, const struct sp_tunnel_events *ev, void *arg)
 {
 	struct sp_tunnel *t = tunnel_new(loop, conf, number, ev, arg);
 
 	if (!t)
 		return NULL;
+	t->upstream = upstream;
 	t->ctx = sp_tls_ctx_ref(ctx);
-	if (sp_dial_open(loop, conf->upstream.url.host, conf->upstream.url.port, conf->timeouts.dial_ms, on_dialled, t, &t->dial) == 0)
+	if (sp_dial_open(loop, upstream->url.host, upstream->url.port, conf->timeouts.dial_ms, on_dialled, t, &t->dial) == 0)
 		return t;
 	tunnel_free(&t->reap);
 	return NULL;
@@ -320,6 +339,12 @@ unsigned sp_tunnel_room(const struct sp_tunnel *t)
 	return t->state == SP_TUNNEL_READY ? sp_h2_room(t->h2) : 0;
 }
 
+/* HTTP/2 tells that it has failed by the ends of its streams only. */
+bool sp_tunnel_is_dead(const struct sp_tunnel *t)
+{
+	return t->state == SP_TUNNEL_READY && t->had_room && sp_h2_room(t->h2) == 0 && sp_h2_stream_count(t->h2) == 0;
+}
+
 unsigned sp_tunnel_streams(const struct sp_tunnel *t)
 {
 	return t->h2 ? sp_h2_stream_count(t->h2) : 0;
@@ -333,16 +358,7 @@ void sp_tunnel_probe(struct sp_tunnel *t)
 
 void sp_tunnel_drain(struct sp_tunnel *t)
 {
-	if (t->state < SP_TUNNEL_READY) {
-		start_closing(t);
-		return;
-	}
-	if (t->state != SP_TUNNEL_READY)
-		return;
-	enter(t, SP_TUNNEL_DRAINING);
-	sp_timer_stop(t->loop, &t->timer);
-	sp_h2_drain(t->h2, t->conf->timeouts.drain_ms);
-	t->ev->on_draining(t->arg, t);
+	drain(t, t->conf->timeouts.drain_ms);
 }
 
 void sp_tunnel_close(struct sp_tunnel *t)

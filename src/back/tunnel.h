@@ -42,24 +42,28 @@ struct sp_tunnel {
 	struct sp_dial *dial;
 	struct sp_stream *tls; /* until HTTP/2 takes it over */
 	struct sp_h2 *h2;
+	const struct sp_conf_upstream *upstream; /* dialled ones; in conf */
 	struct sp_tls_ctx *ctx;
 	struct sp_timer timer; /* SETTINGS deadline, later expiry */
 	int64_t expires_at;
 	uint64_t ready_mono_ms;	     /* when it became READY */
 	uint64_t idle_since_mono_ms; /* without streams since then; of no meaning while it has some */
-	bool was_ready;
+	bool was_ready, had_room;
 	struct sp_cause cause;
 	struct sp_connector_hello *hello; /* of a connector; owned, with its strings */
 	struct sp_reap reap;
 };
 
-/* Dials host:port of conf->upstream. NULL when memory is out. on_closed also reports a failed dial, never inside this call. */
-struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, struct sp_tls_ctx *ctx, uint64_t number,
-				 const struct sp_tunnel_events *ev, void *arg);
+/* Dials upstream->url; upstream is a part of conf. NULL when memory is out. on_closed also reports a failed dial, never inside this
+ * call. */
+struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream,
+				 struct sp_tls_ctx *ctx, uint64_t number, const struct sp_tunnel_events *ev, void *arg);
 /* Takes over the carrier in any case. NULL when memory is out. */
 struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, struct sp_stream *carrier, uint64_t number,
 				   const struct sp_connector_hello *hello, const struct sp_tunnel_events *ev, void *arg);
 unsigned sp_tunnel_room(const struct sp_tunnel *t); /* 0 unless READY */
+/* READY by name only: its connection has failed and lasts until its last words are out. */
+bool sp_tunnel_is_dead(const struct sp_tunnel *t);
 unsigned sp_tunnel_streams(const struct sp_tunnel *t);
 /* Asks the peer for a sign of life now, if it may be dead: the usual deadline runs from here. */
 void sp_tunnel_probe(struct sp_tunnel *t);

@@ -171,6 +171,7 @@ static bool of_word(struct sp_slice word, enum sp_outcome *out)
 	case SP_OUTCOME_HEAD_TOO_LARGE:
 	case SP_OUTCOME_NOT_IMPLEMENTED:
 	case SP_OUTCOME_GATEWAY_AUTH:
+	case SP_OUTCOME_NO_GATEWAY_CREDENTIAL:
 	case SP_OUTCOME_PROTOCOL:
 	case SP_OUTCOME_SHUTDOWN:
 		break;

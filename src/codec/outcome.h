@@ -35,6 +35,7 @@
 	X(HEAD_TOO_LARGE, "head_too_large", 0x01, 0x01, 431, "http_request_error")                                     \
 	X(NOT_IMPLEMENTED, "not_implemented", 0x07, 0x01, 501, "http_request_error")                                   \
 	X(GATEWAY_AUTH, "gateway_denied_us", 0x01, 0x01, 502, "proxy_configuration_error")                             \
+	X(NO_GATEWAY_CREDENTIAL, "no_gateway_credential", 0x01, 0x01, 503, "proxy_internal_error")                     \
 	X(PROTOCOL, "protocol_error", 0x01, 0x01, 502, "http_protocol_error")                                          \
 	X(SHUTDOWN, "shutdown", 0x01, 0x01, 503, "proxy_internal_error")                                               \
 	X(CLIENT_GONE, "client_gone", 0x01, 0x01, 499, NULL) /* logs only: nobody is there to be told */

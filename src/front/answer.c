@@ -54,6 +54,8 @@ static const char *sentence(enum sp_outcome o)
 		return "The request head is too large";
 	case SP_OUTCOME_GATEWAY_AUTH:
 		return "The gateway did not accept this proxy";
+	case SP_OUTCOME_NO_GATEWAY_CREDENTIAL:
+		return "This proxy has no credential for the gateway at the moment";
 	case SP_OUTCOME_PROTOCOL:
 		return "The far side broke the protocol";
 	case SP_OUTCOME_SHUTDOWN:

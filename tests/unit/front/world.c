@@ -249,7 +249,7 @@ void near_open(const char *settings, const char *extra)
 		 sp_addr_port(&world.at),
 		 settings ? settings : "ca_file = \"ca.pem\"; cert_file = \"proxy.pem\"; key_file = \"proxy.key\";", extra);
 	world.near_conf = load("near", SP_CONF_PROXY, text);
-	ck_assert_msg(sp_back_gateway_new(loop, world.near_conf, &world.near, &cause) == 0, "%s", cause.text);
+	ck_assert_msg(sp_back_gateway_new(loop, world.near_conf, &world.near_conf->upstream, &world.near, &cause) == 0, "%s", cause.text);
 }
 
 void near_close(void)
