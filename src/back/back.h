@@ -48,6 +48,8 @@ int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_ba
  * NO_GATEWAY_CREDENTIAL. */
 int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream, struct sp_back **out,
 			struct sp_cause *cause);
+/* conf->regions and conf->upstream: a gateway each; see regions.h for the choice. */
+int sp_back_regions_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out, struct sp_cause *cause);
 int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
 
 /* ---- tunnels of connectors ------------------------------------------------ */

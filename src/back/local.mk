@@ -1,7 +1,7 @@
 noinst_LTLIBRARIES += libsp_back.la
 libsp_back_la_SOURCES = src/back/back.h
 libsp_back_la_SOURCES += src/back/direct.c src/back/direct.h src/back/exposed.c
-libsp_back_la_SOURCES += src/back/connectors.c src/back/credential.h src/back/gateway.c src/back/token_file.c
+libsp_back_la_SOURCES += src/back/connectors.c src/back/credential.h src/back/gateway.c src/back/regions.c src/back/regions.h src/back/token_file.c
 libsp_back_la_SOURCES += src/back/ask.c src/back/open.c src/back/pool.c src/back/pool.h src/back/tunnel.c src/back/tunnel.h
 SP_BACK_LIBS = libsp_back.la $(SP_EXCHANGE_LIBS)
 
@@ -11,6 +11,6 @@ check_PROGRAMS += tests/unit/test_back
 TESTS += tests/unit/test_back
 tests_unit_test_back_SOURCES = tests/unit/run.h tests/unit/peer.c tests/unit/peer.h
 tests_unit_test_back_SOURCES += tests/unit/back/main.c tests/unit/back/suites.h
-tests_unit_test_back_SOURCES += tests/unit/back/test_direct.c
+tests_unit_test_back_SOURCES += tests/unit/back/test_direct.c tests/unit/back/test_regions.c
 tests_unit_test_back_LDADD = $(SP_BACK_LIBS) $(CHECK_LIBS)
 endif

@@ -99,12 +99,14 @@ static void free_connector(struct sp_conf_connector *c)
 void sp_conf_unref(struct sp_conf **c)
 {
 	struct sp_conf *old = *c;
+	unsigned left;
 
 	*c = NULL;
 	if (!old)
 		return;
-	sp_must(old->refs > 0);
-	if (__atomic_sub_fetch(&old->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	left = __atomic_fetch_sub(&old->refs, 1, __ATOMIC_ACQ_REL);
+	sp_must(left > 0);
+	if (left > 1)
 		return;
 	for (unsigned i = 0; i < old->chain_count; i++)
 		free_chain(&old->chains[i]);

@@ -11,6 +11,7 @@
 #include "net/stream.h"
 
 #define SP_LOCATION_SIZE 192
+#define SP_REGION_SIZE 65
 #define SP_PROXY_STATUS_SIZE 512
 
 /* Counts and limits of one worker; every client and exchange is entered, so that drain and shutdown know when nobody is left. */
@@ -32,6 +33,7 @@ struct sp_exchange {
 	const char *listener;	      /* address text of the listener */
 	char client[SP_ADDR_TEXT_SIZE];
 	struct sp_identity identity;
+	char region[SP_REGION_SIZE];  /* that the client named; "" = none */
 	char location[SP_LOCATION_SIZE]; /* "" = the connector without a location id */
 	struct sp_authority target;
 	char via[64];		      /* set by the back: "tunnel 7", "direct" */

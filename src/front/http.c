@@ -110,6 +110,15 @@ static int read_location(const struct sp_fields *f, char dst[SP_LOCATION_SIZE])
 	return sp_utf8_is_printable(v) ? sp_slice_copy(v, dst, SP_LOCATION_SIZE) : SP_EPROTO;
 }
 
+static int read_region(const struct sp_fields *f, char dst[SP_REGION_SIZE])
+{
+	struct sp_slice v = sp_fields_get(f, FIELD_REGION);
+
+	if (v.p && (!sp_http_is_token(v) || sp_slice_copy(v, dst, SP_REGION_SIZE) < 0))
+		return SP_EPROTO;
+	return 0;
+}
+
 /* Proxy-Authorization into req. scratch takes what Basic decodes to. 0, SP_EPROTO or SP_ETOOBIG. */
 static int read_credential(const struct sp_fields *f, size_t limit, char *scratch, size_t size, struct sp_auth_request *req)
 {
@@ -155,7 +164,8 @@ static int identify(struct http *h, const struct sp_http_request *r, char *scrat
 	if (err < 0)
 		return refuse(h, SP_OUTCOME_BAD_CREDENTIAL, err,
 			      err == SP_ETOOBIG ? "a credential longer than limits.token" : "a malformed " FIELD_CREDENTIAL, NULL);
-	req.region = sp_fields_get(&r->fields, FIELD_REGION);
+	if (c->session.x.region[0])
+		req.region = sp_slice_str(c->session.x.region);
 	if (c->session.x.location[0])
 		req.location = sp_slice_str(c->session.x.location);
 	req.target_host = sp_slice_str(c->session.x.target.host);
@@ -178,6 +188,8 @@ static int take_connect(struct http *h, const struct sp_http_request *r)
 	err = read_location(&r->fields, x->location);
 	if (err < 0)
 		return refuse(h, SP_OUTCOME_BAD_REQUEST, err, "not a valid location", NULL);
+	if (read_region(&r->fields, x->region) < 0)
+		return refuse(h, SP_OUTCOME_BAD_REQUEST, SP_EPROTO, "not a valid region", NULL);
 	scratch = malloc(size);
 	if (!scratch)
 		return refuse(h, SP_OUTCOME_LIMIT, SP_ENOMEM, "out of memory", NULL);

@@ -90,17 +90,15 @@ uint64_t sp_server_memory_bound(const struct sp_conf *c)
 
 /* ---- files of credentials ------------------------------------------------------- */
 
-static void check_token(const struct sp_conf *c, struct sp_report *r)
+static void check_token(const char *file, const struct sp_conf_at *at, struct sp_report *r)
 {
-	bool connector = c->kind == SP_CONF_CONNECTOR;
-	const char *file = connector ? c->connector.token_file : c->upstream.token_file;
 	struct sp_cause cause = { 0 };
 	char *token = NULL;
 
 	if (!file)
 		return;
 	if (sp_conf_read_secret(file, TOKEN_FILE_MAX_BYTES, &token, &cause) < 0)
-		sp_report_add(r, connector ? &c->connector.at : &c->upstream.at, "token: %s", cause.text);
+		sp_report_add(r, at, "token: %s", cause.text);
 	sp_secret_free(&token);
 }
 
@@ -114,23 +112,6 @@ static void try_tls(struct sp_tls_config *cfg, const struct sp_conf_at *at, stru
 	if (sp_tls_ctx_new(cfg, &ctx, &cause) < 0)
 		sp_report_add(r, at, "%s", cause.text);
 	sp_tls_ctx_unref(&ctx);
-}
-
-static void check_tls(const struct sp_conf *c, struct sp_report *r)
-{
-	for (unsigned i = 0; i < c->listener_count; i++) {
-		const struct sp_conf_listener *l = &c->listeners[i];
-
-		if (l->protocol == SP_PROTOCOL_TUNNEL)
-			try_tls(&(struct sp_tls_config){ .server = true, .cert_file = l->cert_file, .key_file = l->key_file,
-							 .ca_file = l->client_ca_file }, &l->at, r);
-	}
-	if (c->kind == SP_CONF_PROXY && c->upstream.kind == SP_UPSTREAM_GATEWAY)
-		try_tls(&(struct sp_tls_config){ .cert_file = c->upstream.cert_file, .key_file = c->upstream.key_file,
-						 .ca_file = c->upstream.ca_file }, &c->upstream.at, r);
-	if (c->kind == SP_CONF_CONNECTOR)
-		try_tls(&(struct sp_tls_config){ .cert_file = c->connector.cert_file, .key_file = c->connector.key_file,
-						 .ca_file = c->connector.ca_file }, &c->connector.at, r);
 }
 
 static void check_service_key(const struct sp_conf_upstream *u, struct sp_report *r)
@@ -147,15 +128,35 @@ static void check_service_key(const struct sp_conf_upstream *u, struct sp_report
 		try_tls(&(struct sp_tls_config){ .ca_file = u->service_key_ca_file }, &u->at, r);
 }
 
+static void check_upstream(const struct sp_conf_upstream *u, struct sp_report *r)
+{
+	if (u->kind != SP_UPSTREAM_GATEWAY)
+		return;
+	check_token(u->token_file, &u->at, r);
+	check_service_key(u, r);
+	try_tls(&(struct sp_tls_config){ .cert_file = u->cert_file, .key_file = u->key_file, .ca_file = u->ca_file }, &u->at, r);
+}
+
 int sp_server_files(const struct sp_conf *c, struct sp_report *r)
 {
 	unsigned before = r->count;
 
-	check_token(c, r);
-	check_tls(c, r);
-	check_service_key(&c->upstream, r);
+	for (unsigned i = 0; i < c->listener_count; i++) {
+		const struct sp_conf_listener *l = &c->listeners[i];
+
+		if (l->protocol == SP_PROTOCOL_TUNNEL)
+			try_tls(&(struct sp_tls_config){ .server = true, .cert_file = l->cert_file, .key_file = l->key_file,
+							 .ca_file = l->client_ca_file }, &l->at, r);
+	}
+	if (c->kind == SP_CONF_PROXY)
+		check_upstream(&c->upstream, r);
 	for (unsigned i = 0; i < c->region_count; i++)
-		check_service_key(&c->regions[i].upstream, r);
+		check_upstream(&c->regions[i].upstream, r);
+	if (c->kind == SP_CONF_CONNECTOR) {
+		check_token(c->connector.token_file, &c->connector.at, r);
+		try_tls(&(struct sp_tls_config){ .cert_file = c->connector.cert_file, .key_file = c->connector.key_file,
+						 .ca_file = c->connector.ca_file }, &c->connector.at, r);
+	}
 	return r->count == before ? 0 : SP_EINVAL;
 }
 
@@ -199,6 +200,9 @@ static void print_upstream(FILE *out, const struct sp_conf *c)
 		break;
 	case SP_UPSTREAM_GATEWAY:
 		fprintf(out, "upstream gateway https://%s\n", sp_authority_text(&c->upstream.url, text));
+		for (unsigned i = 0; i < c->region_count; i++)
+			fprintf(out, "region \"%s\": gateway https://%s\n", c->regions[i].id,
+				sp_authority_text(&c->regions[i].upstream.url, text));
 		break;
 	case SP_UPSTREAM_CONNECTORS:
 		fputs("upstream connectors: through the tunnels of connectors that dial in\n", out);

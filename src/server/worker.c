@@ -121,7 +121,10 @@ static int open_back(struct sp_worker *w)
 	case SP_UPSTREAM_DIRECT:
 		return sp_back_direct_new(w->loop, c, &w->env.back);
 	case SP_UPSTREAM_GATEWAY:
-		err = sp_back_gateway_new(w->loop, c, &c->upstream, &w->env.back, &cause);
+		if (c->region_count > 0)
+			err = sp_back_regions_new(w->loop, c, &w->env.back, &cause);
+		else
+			err = sp_back_gateway_new(w->loop, c, &c->upstream, &w->env.back, &cause);
 		if (err < 0)
 			report_cause(w, &c->upstream.at, &cause);
 		return err;

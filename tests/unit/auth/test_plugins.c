@@ -140,6 +140,14 @@ START_TEST(forwards_tokens)
 	run(CHAIN(FORWARD), &req, true, &e);
 	ck_assert_int_eq(e.outcome, SP_OUTCOME_OK);
 	ck_assert_str_eq(e.id.principal, "app");
+	ck_assert_ptr_null(e.id.client);
+	ck_assert_ptr_null(e.id.issuer);
+	end_deinit(&e);
+	req = bearer("e30.eyJ0ZW5hbnQiOiJhY21lIiwiaXNzIjoiaHR0cHM6Ly9hIiwiYXpwIjoiYXBwIn0.c"); /* {"tenant":"acme","iss":"https://a","azp":"app"} */
+	run(CHAIN(FORWARD), &req, true, &e);
+	ck_assert_int_eq(e.outcome, SP_OUTCOME_OK);
+	ck_assert_str_eq(e.id.client, "app");
+	ck_assert_str_eq(e.id.issuer, "https://a");
 	end_deinit(&e);
 }
 END_TEST

@@ -5,5 +5,6 @@
 #include "../run.h"
 
 Suite *sp_suite_direct(void);
+Suite *sp_suite_regions(void);
 
 #endif
