@@ -68,10 +68,22 @@ if WITH_JWT
 tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/jwt_both.h \
   tests/unit/plugins/test_devtoken.c \
   src/devtoken/key.c src/devtoken/sign.c tests/unit/plugins/test_jwt_keyset.c \
-  tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/test_jwt_verify.c
+  tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/test_jwt_cache.c tests/unit/plugins/test_jwt_torture.c tests/unit/plugins/torture_rows.h \
+  tests/unit/plugins/test_jwt_verify.c
 tests_unit_test_plugins_CPPFLAGS += -I$(top_srcdir)/src -DSP_WITH_JWT
 tests_unit_test_plugins_CFLAGS += $(SSL_CFLAGS) $(JWT_CFLAGS)
 tests_unit_test_plugins_LDADD += plugins/libjwtverify.la $(SP_BASE_LIBS) $(SSL_LIBS) $(JWT_LIBS)
+endif
+endif
+
+if WITH_JWT
+if ENABLE_TESTS
+# Only when asked for: make tests/bench/bench_jwt
+EXTRA_PROGRAMS += tests/bench/bench_jwt
+tests_bench_bench_jwt_SOURCES = tests/bench/bench_jwt.c tests/unit/plugins/mint.c tests/unit/plugins/mint.h
+tests_bench_bench_jwt_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -I$(top_srcdir)/tests/unit/plugins
+tests_bench_bench_jwt_CFLAGS = $(SP_PLUGIN_CFLAGS) $(SSL_CFLAGS) $(JWT_CFLAGS)
+tests_bench_bench_jwt_LDADD = plugins/libjwtverify.la $(JSONC_LIBS) $(SSL_LIBS) $(JWT_LIBS)
 endif
 endif
 

@@ -91,25 +91,34 @@ json_object *pc_token_json(sp_str part, char **text_out, size_t *n_out, const ch
 	return o;
 }
 
-json_object *pc_claim(json_object *claims, const char *path)
+/* The object whose name is the longest beginning of the path that ends at a dot; *rest is what follows. */
+static json_object *step(json_object *o, const char *path, const char **rest)
 {
-	json_object *v = NULL;
 	char name[256];
 
-	if (json_object_object_get_ex(claims, path, &v))
-		return v;
-	for (v = claims; v;) {
-		size_t n = strcspn(path, ".");
+	for (size_t n = strlen(path); n-- > 0;) {
+		json_object *v;
 
-		if (n >= sizeof(name) || !json_object_is_type(v, json_type_object))
-			return NULL;
+		if (path[n] != '.' || n >= sizeof(name))
+			continue;
 		memcpy(name, path, n);
 		name[n] = '\0';
-		if (!json_object_object_get_ex(v, name, &v))
-			return NULL;
-		if (path[n] == '\0')
+		if (!json_object_object_get_ex(o, name, &v) || !json_object_is_type(v, json_type_object))
+			continue;
+		*rest = path + n + 1;
+		return v;
+	}
+	return NULL;
+}
+
+json_object *pc_claim(json_object *claims, const char *path)
+{
+	while (claims) {
+		json_object *v;
+
+		if (json_object_object_get_ex(claims, path, &v))
 			return v;
-		path += n + 1;
+		claims = step(claims, path, &path);
 	}
 	return NULL;
 }

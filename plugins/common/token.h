@@ -19,8 +19,9 @@ int pc_token_split(sp_str token, sp_str parts_out[3]);
  * the decoded JSON text goes there, the caller's to free(). */
 json_object *pc_token_json(sp_str part, char **text_out, size_t *n_out, const char **why_out);
 
-/* A claim by path: first a member of exactly that name (names may hold dots: "https://example.com/tenant"), then member by
- * member at the dots ("ext_attr.zdn"). NULL when absent or null. */
+/* A claim by path: a member of exactly that name (names may hold dots: "https://example.com/tenant"); else inside the object whose
+ * name is the longest beginning of the path up to a dot, the rest of the path ("ext_attr.zdn", "https://example.com/app.tenant").
+ * NULL when absent or null. */
 json_object *pc_claim(json_object *claims, const char *path);
 
 /* The first of the paths that is present and not an empty string: 1 with *out (borrowed from claims), 0 when none is, -1 when

@@ -16,7 +16,7 @@ struct entry {
 	char *block;	 /* the texts of pub; NULL: a free entry */
 	size_t block_bytes;
 	uint32_t next;	 /* in its bucket, or among the free */
-	bool referenced; /* since the hand came by */
+	bool referenced; /* found since the hand came by; not so when it is new: most tokens of a flood come once */
 };
 
 struct jwt_cache {
@@ -172,7 +172,8 @@ static sp_str keep(char **at, sp_str s)
 
 void jwt_cache_add(struct jwt_cache *c, sp_str token, const struct jwt_claims *claims, const struct jwt_keyset *ks, void *source)
 {
-	size_t n = 1 + claims->text_bytes + claims->tenant.n + claims->principal.n + claims->client.n + claims->subdomain.n;
+	size_t n = 1 + claims->text_bytes + claims->tenant.n + claims->principal.n + claims->client.n + claims->subdomain.n +
+		   claims->issuer.n;
 	uint8_t digest[DIGEST_BYTES];
 	struct entry *e;
 	char *block, *at;
@@ -190,11 +191,12 @@ void jwt_cache_add(struct jwt_cache *c, sp_str token, const struct jwt_claims *c
 	i = c->free;
 	e = &c->entries[i];
 	c->free = e->next;
-	*e = (struct entry){ .serial = ks->serial, .block = block, .block_bytes = n, .next = *bucket(c, digest), .referenced = true };
+	*e = (struct entry){ .serial = ks->serial, .block = block, .block_bytes = n, .next = *bucket(c, digest) };
 	e->pub.tenant = keep(&at, claims->tenant);
 	e->pub.principal = keep(&at, claims->principal);
 	e->pub.client = keep(&at, claims->client);
 	e->pub.subdomain = keep(&at, claims->subdomain);
+	e->pub.issuer = keep(&at, claims->issuer);
 	e->pub.claims = keep(&at, (sp_str){ claims->text, claims->text_bytes });
 	e->pub.expires_at = claims->expires_at;
 	e->pub.source = source;

@@ -12,7 +12,7 @@
 struct jwt_cache;
 
 struct jwt_cached {
-	sp_str tenant, principal, client, subdomain, claims; /* as in struct jwt_claims; claims is its text */
+	sp_str tenant, principal, client, subdomain, issuer, claims; /* as in struct jwt_claims; claims is its text */
 	int64_t expires_at;
 	void *source; /* the caller's: where the key set came from that verified it */
 };

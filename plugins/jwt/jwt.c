@@ -193,6 +193,8 @@ static void jwt_request(void *wctx, sp_ticket t, const sp_request *r, void **slo
 		a.verdict = SP_ALLOW;
 		a.tenant = c.tenant;
 		a.principal = c.principal;
+		a.client = c.client;
+		a.issuer = c.issuer;
 		a.expires_at = c.expires_at;
 		a.claims = (sp_str){ c.text, c.text_bytes };
 	}

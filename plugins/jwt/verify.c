@@ -458,7 +458,8 @@ int jwt_token_open(sp_str token, const struct jwt_policy *p, int64_t now_s, stru
 int jwt_token_verify(struct jwt_token *t, const struct jwt_keyset *ks, const struct jwt_policy *p, int64_t now_s,
 		     struct jwt_claims *out, struct jwt_refusal *no)
 {
-	struct jwt_claims c = { .root = t->claims, .text = t->text, .text_bytes = t->text_bytes, .tenant = t->tenant };
+	struct jwt_claims c = { .root = t->claims, .text = t->text, .text_bytes = t->text_bytes, .issuer = t->issuer,
+				.tenant = t->tenant };
 
 	*no = (struct jwt_refusal){ .why = SP_WHY_BAD_CREDENTIAL };
 	if (find_key(t, ks, &c.key, no) < 0 || check_signature(t, c.key, no) < 0)

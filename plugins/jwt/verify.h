@@ -27,6 +27,7 @@ struct jwt_claims {
 	json_object *root; /* the payload; what follows points into it */
 	char *text;	   /* the payload's JSON text as it was signed; not NUL-terminated */
 	size_t text_bytes;
+	sp_str issuer;
 	sp_str tenant, principal, client, subdomain; /* absent where the token says nothing */
 	int64_t expires_at;			     /* exp with the allowed skew: from then on the token is refused */
 	const struct jwt_key *key;		     /* of the set that was given */

@@ -6,6 +6,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdarg.h>
@@ -169,20 +170,42 @@ static size_t sign(EVP_PKEY *key, const char *alg, const char *what, unsigned ch
 	return EVP_PKEY_is_a(key, "EC") ? raw_ec(key, sig, size) : size;
 }
 
-char *mint_token(EVP_PKEY *key, const char *alg, const char *header, const char *payload)
+/* Takes what over. */
+static char *finished(char *what, const unsigned char *sig, size_t n)
 {
-	char *h = mint_base64url(header, strlen(header)), *p = mint_base64url(payload, strlen(payload));
-	char *what = text("%s.%s", h, p), *s, *out;
-	unsigned char sig[1024];
-	size_t n = sign(key, alg, what, sig, sizeof(sig));
+	char *s = mint_base64url(sig, n), *out = text("%s.%s", what, s);
 
-	s = mint_base64url(sig, n);
-	out = text("%s.%s", what, s);
-	free(h);
-	free(p);
 	free(what);
 	free(s);
 	return out;
+}
+
+static char *to_sign(const char *header, const char *payload)
+{
+	char *h = mint_base64url(header, strlen(header)), *p = mint_base64url(payload, strlen(payload)), *what = text("%s.%s", h, p);
+
+	free(h);
+	free(p);
+	return what;
+}
+
+char *mint_token(EVP_PKEY *key, const char *alg, const char *header, const char *payload)
+{
+	char *what = to_sign(header, payload);
+	unsigned char sig[1024];
+
+	return finished(what, sig, sign(key, alg, what, sig, sizeof(sig)));
+}
+
+char *mint_token_mac(const void *secret, size_t n, const char *alg, const char *header, const char *payload)
+{
+	char *what = to_sign(header, payload), digest[16];
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	snprintf(digest, sizeof(digest), "SHA%.3s", alg + 2);
+	need(HMAC(EVP_get_digestbyname(digest), secret, (int)n, (const unsigned char *)what, strlen(what), mac, &len));
+	return finished(what, mac, len);
 }
 
 char *mint_token_libjwt(EVP_PKEY *key, const char *alg, const char *kid, const char *payload)
@@ -202,5 +225,20 @@ char *mint_token_libjwt(EVP_PKEY *key, const char *alg, const char *kid, const c
 	free(encoded); /* jwt_free_str() came later; it is free() unless the allocator was changed */
 	jwt_free(jwt);
 	BIO_free(bio);
+	return out;
+}
+
+char *mint_token_libjwt_mac(const char *secret, const char *alg, const char *payload)
+{
+	char *encoded, *out;
+	jwt_t *jwt = NULL;
+
+	need(jwt_new(&jwt) == 0 && jwt_add_grants_json(jwt, payload) == 0);
+	need(jwt_set_alg(jwt, jwt_str_alg(alg), (const unsigned char *)secret, secret ? (int)strlen(secret) : 0) == 0);
+	encoded = jwt_encode_str(jwt);
+	need(encoded);
+	out = strdup(encoded);
+	free(encoded);
+	jwt_free(jwt);
 	return out;
 }

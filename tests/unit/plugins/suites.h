@@ -6,8 +6,10 @@
 Suite *suite_common(void);
 Suite *suite_devtoken(void);
 Suite *suite_mtls_names(void);
+Suite *suite_jwt_cache(void);
 Suite *suite_jwt_keyset(void);
 Suite *suite_jwt_policy(void);
+Suite *suite_jwt_torture(void);
 Suite *suite_jwt_verify(void);
 
 #endif

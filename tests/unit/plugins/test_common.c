@@ -76,7 +76,8 @@ END_TEST
 START_TEST(claims_by_path)
 {
 	const char *why = NULL, text[] = "{\"a\":\"x\",\"b\":{\"c\":{\"d\":\"deep\"}},\"b.c\":\"dotted\",\"e\":\"\",\"n\":null,\"l\":[\"one\"],"
-					 "\"ll\":[\"one\",\"two\"],\"i\":5,\"li\":[5],\"f..g\":\"odd\"}";
+					 "\"ll\":[\"one\",\"two\"],\"i\":5,\"li\":[5],\"f..g\":\"odd\","
+					 "\"https://x.example/app\":{\"t\":\"ns\",\"u.v\":{\"w\":\"nsw\"}},\"h.i\":{\"k\":1},\"h\":{\"i\":{\"j\":\"no\"}}}";
 	json_object *o = pc_json_parse(text, sizeof(text) - 1, 8, &why);
 	const struct { char *paths[3]; int found; const char *value; } all[] = {
 		{ { (char[]){ "a" } }, 1, "x" },
@@ -87,6 +88,10 @@ START_TEST(claims_by_path)
 		{ { (char[]){ "." } }, 0, NULL },
 		{ { (char[]){ "b..c" } }, 0, NULL },
 		{ { (char[]){ "f..g" } }, 1, "odd" },
+		{ { (char[]){ "https://x.example/app.t" } }, 1, "ns" },
+		{ { (char[]){ "https://x.example/app.u.v.w" } }, 1, "nsw" },
+		{ { (char[]){ "https://x.example/app.u" } }, 0, NULL },
+		{ { (char[]){ "h.i.j" } }, 0, NULL }, /* the longest name is taken, and no other tried */
 		{ { (char[]){ "n" }, (char[]){ "a" } }, 1, "x" },
 		{ { (char[]){ "e" }, (char[]){ "a" } }, 1, "x" },
 		{ { (char[]){ "none" }, (char[]){ "e" } }, 0, NULL },
@@ -152,6 +157,26 @@ START_TEST(settings_refused)
 }
 END_TEST
 
+START_TEST(settings_within)
+{
+	static const char *const inner[] = { "on", NULL };
+	sp_error err = { .size = sizeof(err) };
+	json_object *o = pc_settings("{\"list\":[{\"on\":true},{\"no\":true}]}", known, &err), *list;
+
+	ck_assert(o && json_object_object_get_ex(o, "list", &list));
+	ck_assert_int_eq(pc_known(json_object_array_get_idx(list, 0), inner, &err), 0);
+	ck_assert_int_eq(pc_known(json_object_array_get_idx(list, 1), inner, &err), -1);
+	ck_assert_int_eq(pc_fail_within(&err, "list", 1), -1);
+	ck_assert_str_eq(err.path, "/list/1/no");
+	ck_assert_str_eq(err.msg, "unknown setting; did you mean \"on\"?");
+	/* A path that does not fit is cut. */
+	for (unsigned i = 0; i < 30; i++)
+		pc_fail_within(&err, "list", 1);
+	ck_assert_uint_eq(strlen(err.path), sizeof(err.path) - 1);
+	json_object_put(o);
+}
+END_TEST
+
 START_TEST(settings_read)
 {
 	sp_error err = { .size = sizeof(err) };
@@ -206,6 +231,7 @@ Suite *suite_common(void)
 	tcase_add_loop_test(tc, base64url_decodes, 0, sizeof(base64url) / sizeof(base64url[0]));
 	tcase_add_test(tc, claims_by_path);
 	tcase_add_loop_test(tc, settings_refused, 0, 17);
+	tcase_add_test(tc, settings_within);
 	tcase_add_test(tc, settings_read);
 	tcase_add_test(tc, short_error);
 	suite_add_tcase(s, tc);

@@ -224,10 +224,81 @@ START_TEST(too_many)
 }
 END_TEST
 
+/* The same key is the same in every set; with another name, for another algorithm it is not. */
+START_TEST(identity)
+{
+	struct jwt_keyset *a = imported(mint_set((char *const[]){ mint_jwk(rsa, "a", ""), mint_jwk(ec, "e", ""), NULL })),
+			  *again = imported(mint_set((char *const[]){ mint_jwk(ec, "e", ""), mint_jwk(rsa, "a", ""), NULL })),
+			  *renamed = imported(mint_set((char *const[]){ mint_jwk(rsa, "b", ""), mint_jwk(ec, NULL, ""), NULL })),
+			  *bound = imported(set_of(mint_jwk(rsa, "a", "\"alg\":\"RS256\",")));
+
+	ck_assert_uint_ne(a->serial, again->serial);
+	ck_assert(jwt_keyset_has(again, a->keys[0].id) && jwt_keyset_has(again, a->keys[1].id));
+	ck_assert(!jwt_keyset_has(renamed, a->keys[0].id) && !jwt_keyset_has(renamed, a->keys[1].id));
+	ck_assert(!jwt_keyset_has(bound, a->keys[0].id));
+	jwt_keyset_free(&a);
+	jwt_keyset_free(&again);
+	jwt_keyset_free(&renamed);
+	jwt_keyset_free(&bound);
+}
+END_TEST
+
+static struct jwt_keyset *secret(const char *bytes, size_t n, uint32_t algs)
+{
+	struct jwt_keyset *ks = NULL;
+	char why[256] = "";
+
+	ck_assert_int_eq(jwt_keyset_import_secret(bytes, n, algs, &ks, why, sizeof(why)), ks ? 0 : -1);
+	ck_assert(ks || strstr(why, "a secret of"));
+	return ks;
+}
+
+/* A secret is for the digests that are not longer than itself. */
+START_TEST(secrets)
+{
+	static char big[JWT_SECRET_BYTES_MOST + 2];
+	const uint32_t hs256 = JWT_ALG_BIT(jwt_alg_find("HS256")), hs384 = JWT_ALG_BIT(jwt_alg_find("HS384"));
+	const struct { size_t n; uint32_t algs; } all[] = { { 32, hs256 }, { 47, hs256 }, { 48, hs256 | hs384 }, { 63, hs256 | hs384 },
+							   { 64, JWT_ALG_SHARED }, { JWT_SECRET_BYTES_MOST, JWT_ALG_SHARED } };
+	const struct jwt_key *key;
+	struct jwt_keyset *ks, *other;
+
+	memset(big, 's', sizeof(big));
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		ks = secret(big, all[i].n, JWT_ALG_SHARED);
+		ck_assert_ptr_nonnull(ks);
+		ck_assert_uint_eq(ks->keys[0].algs, all[i].algs);
+		jwt_keyset_free(&ks);
+	}
+	ck_assert_ptr_null(secret(big, 0, JWT_ALG_SHARED));
+	ck_assert_ptr_null(secret("\n", 1, JWT_ALG_SHARED));
+	ck_assert_ptr_null(secret(big, 31, JWT_ALG_SHARED));
+	ck_assert_ptr_null(secret(big, 47, hs384));
+	ck_assert_ptr_null(secret(big, JWT_SECRET_BYTES_MOST + 1, JWT_ALG_SHARED));
+	ck_assert_ptr_null(secret(big, 64, JWT_ALG_PUBLIC));
+	big[32] = '\n';
+	ks = secret(big, 33, JWT_ALG_SHARED);
+	ck_assert_uint_eq(ks->keys[0].secret_bytes, 32);
+	ck_assert_int_eq(jwt_keyset_find(ks, (unsigned)jwt_alg_find("HS256"), (sp_str){ "any", 3 }, &key), JWT_FOUND);
+	ck_assert_int_eq(jwt_keyset_find(ks, (unsigned)jwt_alg_find("HS256"), (sp_str){ 0 }, &key), JWT_FOUND);
+	ck_assert_int_eq(jwt_keyset_find(ks, (unsigned)jwt_alg_find("RS256"), (sp_str){ 0 }, &key), JWT_FOUND_NONE);
+	big[32] = '\r';
+	big[33] = '\n';
+	other = secret(big, 34, JWT_ALG_SHARED);
+	ck_assert(jwt_keyset_has(other, ks->keys[0].id));
+	jwt_keyset_free(&other);
+	big[31] = 't';
+	other = secret(big, 34, JWT_ALG_SHARED);
+	ck_assert(!jwt_keyset_has(other, ks->keys[0].id));
+	jwt_keyset_free(&other);
+	jwt_keyset_free(&ks);
+}
+END_TEST
+
 Suite *suite_jwt_keyset(void)
 {
 	const TTest *const tests[] = { bound_to_algorithms, found_by_kid, skipped, nothing_usable, duplicates,
-				       not_public, contradictory, weak_rsa, too_many };
+				       not_public, contradictory, weak_rsa, too_many, identity, secrets };
 	Suite *s = suite_create("jwt/keyset");
 	TCase *tc = tcase_create("keyset");
 

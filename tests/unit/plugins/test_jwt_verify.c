@@ -549,10 +549,139 @@ START_TEST(which_claims)
 }
 END_TEST
 
+/* ---- the two steps ---- */
+
+static struct jwt_policy per_tenant(void)
+{
+	sp_error err = { .size = sizeof(err) };
+	struct jwt_policy p;
+
+	ck_assert_int_eq(jwt_policy_read("{\"issuers\":[{\"issuer\":\"j\",\"jwks_file\":\"f\"},{\"issuer\":\"" ISS
+					 "\",\"jwks\":\"https://i/k\"}],\"profile\":\"xsuaa\"}", &p, &err), 0);
+	return p;
+}
+
+/* What the first step tells is enough to find the keys. */
+START_TEST(opened)
+{
+	char *token = mint_token(rsa, "PS384", "{\"alg\":\"PS384\",\"kid\":\"rsa\"}", CLAIMS(",\"zid\":\"a.B-1_~\""));
+	struct jwt_policy p = per_tenant();
+	struct jwt_refusal no;
+	struct jwt_claims c;
+	struct jwt_token t;
+
+	ck_assert_int_eq(jwt_token_open((sp_str){ token, strlen(token) }, &p, NOW, &t, &no), 0);
+	ck_assert_uint_eq(t.group, 1);
+	ck_assert_str_eq(jwt_algs[t.alg].name, "PS384");
+	ck_assert(t.kid.n == 3 && memcmp(t.kid.p, "rsa", 3) == 0);
+	ck_assert(t.issuer.n == strlen(ISS) && memcmp(t.issuer.p, ISS, t.issuer.n) == 0);
+	ck_assert(t.tenant.n == 7 && memcmp(t.tenant.p, "a.B-1_~", 7) == 0);
+	ck_assert_int_eq(t.expires_at, NOW + 660);
+	jwt_token_deinit(&t);
+	jwt_token_deinit(&t);
+	/* Without a kid. */
+	free(token);
+	token = mint_token(rsa, "RS256", "{\"alg\":\"RS256\"}", CLAIMS(",\"zid\":\"a\""));
+	ck_assert_int_eq(jwt_token_open((sp_str){ token, strlen(token) }, &p, NOW, &t, &no), 0);
+	ck_assert_ptr_null(t.kid.p);
+	ck_assert_int_eq(jwt_token_verify(&t, keys, &p, NOW, &c, &no), 0);
+	ck_assert_ptr_nonnull(c.key);
+	jwt_token_deinit(&t); /* the claims are no longer its own */
+	ck_assert_int_eq(memcmp(c.tenant.p, "a", c.tenant.n), 0);
+	ck_assert(c.issuer.n == strlen(ISS) && memcmp(c.issuer.p, ISS, c.issuer.n) == 0);
+	jwt_claims_deinit(&c);
+	jwt_policy_deinit(&p);
+	free(token);
+}
+END_TEST
+
+/* Another set, another try; and the clock goes on meanwhile. */
+START_TEST(tried_again)
+{
+	struct jwt_keyset *old = import(mint_set((char *const[]){ mint_jwk(rsa2, "old", ""), NULL }));
+	struct jwt_policy p = policy("");
+	char *token = good();
+	struct jwt_refusal no;
+	struct jwt_claims c;
+	struct jwt_token t;
+
+	ck_assert_int_eq(jwt_token_open((sp_str){ token, strlen(token) }, &p, NOW, &t, &no), 0);
+	ck_assert_int_eq(jwt_token_verify(&t, old, &p, NOW, &c, &no), -1);
+	ck_assert(no.unknown_key);
+	ck_assert_int_eq(jwt_token_verify(&t, keys, &p, NOW + 660, &c, &no), -1);
+	ck_assert_uint_eq(no.why, SP_WHY_EXPIRED);
+	ck_assert(!no.unknown_key);
+	ck_assert_int_eq(jwt_token_verify(&t, keys, &p, NOW, &c, &no), 0);
+	jwt_claims_deinit(&c);
+	jwt_token_deinit(&t);
+	jwt_keyset_free(&old);
+	jwt_policy_deinit(&p);
+	free(token);
+}
+END_TEST
+
+/* The tenant goes into the URL of the keys: it must not be able to say anything else there. */
+START_TEST(tenants_of_urls)
+{
+	static const struct { const char *claims, *reason; } all[] = {
+		{ "", "names no tenant" },
+		{ ",\"zid\":\"\"", "names no tenant" },
+		{ ",\"zid\":5", "not a string" },
+		{ ",\"zid\":\"a&b=c\"", "tenant \"a&b=c\" cannot be" },
+		{ ",\"zid\":\"a#\"", "cannot be" },
+		{ ",\"zid\":\"a/../b\"", "cannot be" },
+		{ ",\"zid\":\"a b\"", "tenant \"a\\x20b\" cannot be" },
+		{ ",\"zid\":\"a\\r\\nb\"", "tenant \"a\\x0d\\x0ab\" cannot be" },
+		{ ",\"zid\":\"%2e\"", "cannot be" },
+		{ ",\"zid\":\"\xc3\xa4\"", "cannot be" },
+		{ ",\"zid\":\"00000000001111111111222222222233333333334444444444555555555566666666667777777777888888888899999999990000000000"
+		  "111111111122222222\"", NULL },
+		{ ",\"zid\":\"00000000001111111111222222222233333333334444444444555555555566666666667777777777888888888899999999990000000000"
+		  "1111111111222222222\"", "cannot be" },
+	};
+	char payload[512], *token;
+	struct jwt_policy p = per_tenant();
+	struct jwt_refusal no;
+	struct jwt_token t;
+	int rc;
+
+	snprintf(payload, sizeof(payload), "{\"iss\":\"" ISS "\",\"exp\":1700000600%s}", all[_i].claims);
+	token = mint_token(rsa, "RS256", GOOD_HEADER, payload);
+	rc = jwt_token_open((sp_str){ token, strlen(token) }, &p, NOW, &t, &no);
+	ck_assert_int_eq(rc, all[_i].reason ? -1 : 0);
+	if (rc == 0) {
+		jwt_token_deinit(&t);
+	} else {
+		ck_assert_uint_eq(no.why, SP_WHY_BAD_CREDENTIAL);
+		ck_assert_msg(strstr(no.text, all[_i].reason) != NULL, "%s", no.text);
+	}
+	jwt_policy_deinit(&p);
+	free(token);
+}
+END_TEST
+
+START_TEST(subdomains)
+{
+	struct jwt_claims c;
+	struct jwt_refusal no;
+
+	ck_assert_int_eq(verify_with(mint_token(rsa, "RS256", GOOD_HEADER, CLAIMS(",\"ext_attr\":{\"zdn\":\"acme\"}")), keys,
+				     ",\"profile\":\"xsuaa\"", &c, &no), 0);
+	ck_assert(c.subdomain.n == 4 && memcmp(c.subdomain.p, "acme", 4) == 0);
+	jwt_claims_deinit(&c);
+	ck_assert_int_eq(verify_with(good(), keys, ",\"profile\":\"xsuaa\"", &c, &no), 0);
+	ck_assert_ptr_null(c.subdomain.p);
+	jwt_claims_deinit(&c);
+	refused_with(mint_token(rsa, "RS256", GOOD_HEADER, CLAIMS(",\"sd\":1")), keys, ",\"subdomain_claims\":\"sd\"",
+		     SP_WHY_BAD_CREDENTIAL, "subdomain is not a string");
+}
+END_TEST
+
 Suite *suite_jwt_verify(void)
 {
 	const TTest *const tests[] = { any_character_changed, shape, wrong_signer, public_key_as_secret, zero_signature,
-				       single_key_without_kid, algorithms_configured, too_long, skew, clients, audiences, which_claims };
+				       single_key_without_kid, algorithms_configured, too_long, skew, clients, audiences, which_claims,
+				       opened, tried_again, subdomains };
 	Suite *s = suite_create("jwt/verify");
 	TCase *tc = tcase_create("verify");
 
@@ -567,6 +696,7 @@ Suite *suite_jwt_verify(void)
 	tcase_add_loop_test(tc, refused_header, 0, sizeof(bad_headers) / sizeof(bad_headers[0]));
 	tcase_add_loop_test(tc, refused_payload, 0, sizeof(bad_payloads) / sizeof(bad_payloads[0]));
 	tcase_add_loop_test(tc, one_spelling, 0, 3);
+	tcase_add_loop_test(tc, tenants_of_urls, 0, 12);
 	suite_add_tcase(s, tc);
 	return s;
 }
