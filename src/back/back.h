@@ -44,7 +44,7 @@ int sp_back_direct_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_bac
 /* Only what conf->exposes lists, else NOT_EXPOSED. */
 int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
 /* Tunnels to one gateway. upstream is a part of conf, of kind GATEWAY. Builds the TLS context: 0, or an SP_E* with cause naming the
- * file. An open that needs a token (upstream->token_file) waits for it within conf's timeouts.open; without one it ends as
+ * file. An open that needs a token (token or service_key) waits for it within conf's timeouts.open; without one it ends as
  * NO_GATEWAY_CREDENTIAL. */
 int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream, struct sp_back **out,
 			struct sp_cause *cause);

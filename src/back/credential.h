@@ -57,4 +57,9 @@ static inline void sp_credential_free(struct sp_credential **c)
 #define SP_TOKEN_REREAD_MS 1000u
 struct sp_credential *sp_credential_of_file(struct sp_loop *loop, const char *file);
 
+/* Tokens fetched with a service key, one per tenant where the key says so. ca_file: who signs the token server's certificate; NULL:
+ * the system's store. 0, or what sp_tokens_new() says with cause. */
+int sp_credential_of_key(struct sp_loop *loop, const char *file, const char *ca_file, struct sp_credential **out,
+			 struct sp_cause *cause);
+
 #endif

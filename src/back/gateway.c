@@ -10,6 +10,16 @@ static int make_context(const struct sp_conf_upstream *u, struct sp_tls_ctx **ou
 	return sp_tls_ctx_new(&cfg, out, cause);
 }
 
+/* None where the connection itself (a client certificate) says who we are. */
+static int make_credential(struct sp_loop *loop, const struct sp_conf_upstream *u, struct sp_credential **out, struct sp_cause *cause)
+{
+	if (u->service_key_file)
+		return sp_credential_of_key(loop, u->service_key_file, u->service_key_ca_file, out, cause);
+	if (u->token_file)
+		*out = sp_credential_of_file(loop, u->token_file);
+	return u->token_file && !*out ? SP_ENOMEM : 0;
+}
+
 int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream, struct sp_back **out,
 			struct sp_cause *cause)
 {
@@ -18,10 +28,7 @@ int sp_back_gateway_new(struct sp_loop *loop, struct sp_conf *conf, const struct
 
 	if (err < 0)
 		return err;
-	if (upstream->token_file) {
-		opt.credential = sp_credential_of_file(loop, upstream->token_file);
-		err = opt.credential ? 0 : SP_ENOMEM;
-	}
+	err = make_credential(loop, upstream, &opt.credential, cause);
 	if (err == 0)
 		err = sp_pools_new(&opt, out);
 	if (err < 0) {
