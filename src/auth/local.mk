@@ -25,6 +25,20 @@ tests_unit_test_auth_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/min
 tests_unit_test_auth_CPPFLAGS += -DSP_WITH_JWT $(JWT_CFLAGS)
 tests_unit_test_auth_LDADD += $(JWT_LIBS)
 endif
+# Service keys and tokens: a program of its own, whose clock the tests turn.
+check_PROGRAMS += tests/unit/test_tokens
+TESTS += tests/unit/test_tokens
+tests_unit_test_tokens_SOURCES = tests/unit/run.h tests/unit/tokens/main.c tests/unit/tokens/suites.h \
+  tests/unit/tokens/clock.c tests/unit/tokens/clock.h tests/unit/tokens/fixture.c tests/unit/tokens/fixture.h \
+  tests/unit/tokens/test_key.c tests/unit/tokens/test_request.c tests/unit/tokens/test_answer.c tests/unit/tokens/test_cache.c \
+  tests/unit/tokens/test_failures.c tests/unit/tokens/test_reload.c tests/unit/tokens/test_server.c \
+  tests/unit/net/certs.c tests/unit/net/certs.h tests/unit/net/web.c tests/unit/net/web.h
+tests_unit_test_tokens_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_loop_now_ms -Wl,--wrap=sp_timer_start -Wl,--wrap=sp_timer_stop \
+  -Wl,--wrap=sp_fetch_start
+tests_unit_test_tokens_LDADD = $(SP_AUTH_LIBS) $(CHECK_LIBS)
+if WITH_JWT
+tests_unit_test_tokens_CPPFLAGS = $(AM_CPPFLAGS) -DSP_WITH_JWT
+endif
 EXTRA_tests_unit_test_auth_DEPENDENCIES = $(SP_TEST_MODULES) $(pkglib_LTLIBRARIES)
 
 # Plugins that misbehave. -rpath makes libtool build shared objects that are not installed.
