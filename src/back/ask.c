@@ -93,7 +93,7 @@ int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t)
 	if (o->pool->set->upstream)
 		add_gateway_fields(o, &f);
 	sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(o->x->id));
-	err = sp_h2_open(t->h2, &f, on_response, o, &o->stream);
+	err = sp_h2_open(t->h2, &f, false, on_response, o, &o->stream);
 	if (err < 0)
 		return err;
 	o->tunnel_number = t->number;

@@ -453,3 +453,8 @@ uint64_t sp_h2_rtt_us(const struct sp_h2 *h)
 {
 	return h->rtt_us;
 }
+
+bool sp_h2_extended_connect(const struct sp_h2 *h)
+{
+	return h->ready_told && !h->failed && nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}

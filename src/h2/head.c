@@ -10,28 +10,23 @@ struct span {
 	bool secret;
 };
 
-struct sp_h2_head_block {
+struct sp_h2_block {
 	struct sp_buf bytes;
 	unsigned count;
 	struct span v[SP_FIELDS_MAX];
 };
 
-int sp_h2_head_begin(struct sp_h2_stream *s)
+struct sp_h2_block *sp_h2_block_new(void)
 {
-	sp_h2_head_free(s);
-	s->head = calloc(1, sizeof(*s->head));
-	return s->head ? 0 : SP_ENOMEM;
+	return calloc(1, sizeof(struct sp_h2_block));
 }
 
-int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice value, bool secret)
+int sp_h2_block_add(struct sp_h2_block *b, struct sp_slice name, struct sp_slice value, bool secret, size_t most)
 {
-	struct sp_h2_head_block *b = s->head;
 	struct span *v;
 
-	if (!b)
-		return SP_EPROTO;
 	/* RFC 9113 section 6.5.2 counts 32 bytes of overhead for each field */
-	if (b->count == SP_FIELDS_MAX || b->bytes.len + name.n + value.n + 32 * (b->count + 1) > s->h->opt.max_head_bytes)
+	if (b->count == SP_FIELDS_MAX || b->bytes.len + name.n + value.n + 32 * (b->count + 1) > most)
 		return SP_ETOOBIG;
 	v = &b->v[b->count];
 	*v = (struct span){ (uint32_t)b->bytes.len, (uint32_t)name.n, (uint32_t)(b->bytes.len + name.n), (uint32_t)value.n, secret };
@@ -41,9 +36,8 @@ int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice
 	return 0;
 }
 
-void sp_h2_head_fields(const struct sp_h2_stream *s, struct sp_fields *out)
+void sp_h2_block_fields(const struct sp_h2_block *b, struct sp_fields *out)
 {
-	const struct sp_h2_head_block *b = s->head;
 	const uint8_t *p = sp_buf_data(&b->bytes).p;
 
 	out->count = 0;
@@ -53,24 +47,23 @@ void sp_h2_head_fields(const struct sp_h2_stream *s, struct sp_fields *out)
 	}
 }
 
-unsigned sp_h2_head_status(const struct sp_h2_stream *s)
+unsigned sp_h2_block_status(const struct sp_h2_block *b)
 {
 	struct sp_fields f;
 	uint64_t status;
 
-	if (!s->head)
+	if (!b)
 		return 0;
-	sp_h2_head_fields(s, &f);
+	sp_h2_block_fields(b, &f);
 	return sp_text_u64(sp_fields_get(&f, ":status"), 999, &status) == 0 ? (unsigned)status : 0;
 }
 
-void sp_h2_head_free(struct sp_h2_stream *s)
+void sp_h2_block_free(struct sp_h2_block **b)
 {
-	if (s->head)
-		sp_buf_wipe(&s->head->bytes);
-	free(s->head);
-	s->head = NULL;
-	s->head_ready = false;
+	if (*b)
+		sp_buf_wipe(&(*b)->bytes);
+	free(*b);
+	*b = NULL;
 }
 
 static nghttp2_nv pair(struct sp_slice name, struct sp_slice value, bool secret)

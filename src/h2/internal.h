@@ -4,7 +4,7 @@
  * session.c  nghttp2's callbacks and options
  * stream.c   life and death of a stream, its upcalls, the budget of resets
  * rx.c tx.c  a stream's bytes: received and lent, written and framed
- * head.c     fields; limits.c: buckets, glitches, liveness */
+ * head.c     fields; message.c: interim responses and trailers; limits.c: buckets, glitches, liveness */
 #ifndef SP_H2_INTERNAL_H
 #define SP_H2_INTERNAL_H
 
@@ -48,7 +48,8 @@ enum sp_h2_end { /* how a stream ended, in nghttp2's view */
 	SP_H2_FAILED	/* cause says why */
 };
 
-struct sp_h2_head_block;
+struct sp_h2_block;   /* fields of a head or of trailers */
+struct sp_h2_message; /* message.c */
 
 struct sp_h2_stream {
 	struct sp_stream io; /* first */
@@ -67,7 +68,9 @@ struct sp_h2_stream {
 	uint32_t reset_code;	/* when owed or lingering */
 	sp_h2_response_cb *on_response;
 	void *response_arg;
-	struct sp_h2_head_block *head; /* fields of a head being received or waiting for its upcall */
+	struct sp_h2_block *head; /* being received, or waiting for its upcall */
+	struct sp_h2_block **receiving; /* head, or the message's trailers; NULL: fields that come are dropped */
+	struct sp_h2_message *message; /* NULL: nobody watches, and no trailers are there */
 	struct sp_timer linger;
 	struct sp_reap reap;
 	struct sp_cause *cause;
@@ -172,13 +175,25 @@ int sp_h2_tx_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head
 		  void *arg);
 
 /* head.c */
-int sp_h2_head_begin(struct sp_h2_stream *s);
-int sp_h2_head_add(struct sp_h2_stream *s, struct sp_slice name, struct sp_slice value, bool secret); /* SP_ETOOBIG */
-void sp_h2_head_fields(const struct sp_h2_stream *s, struct sp_fields *out);
-unsigned sp_h2_head_status(const struct sp_h2_stream *s); /* 0: none */
-void sp_h2_head_free(struct sp_h2_stream *s);
+struct sp_h2_block *sp_h2_block_new(void); /* NULL: out of memory */
+/* most: bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them. 0, SP_ETOOBIG, SP_ENOMEM. */
+int sp_h2_block_add(struct sp_h2_block *b, struct sp_slice name, struct sp_slice value, bool secret, size_t most);
+void sp_h2_block_fields(const struct sp_h2_block *b, struct sp_fields *out); /* borrowed */
+unsigned sp_h2_block_status(const struct sp_h2_block *b); /* 0: none */
+void sp_h2_block_free(struct sp_h2_block **b);
 /* Borrowed: valid as long as the fields. */
 unsigned sp_h2_head_nv(const struct sp_fields *f, const char *status, nghttp2_nv *nv);
+
+/* message.c */
+/* Inside nghttp2: where the fields of trailers go; NULL: nowhere, for want of memory or because nobody would read them. */
+struct sp_h2_block **sp_h2_trailers_begin(struct sp_h2_stream *s);
+/* Takes the head over when somebody wants interim responses. */
+void sp_h2_interim(struct sp_h2_stream *s, struct sp_h2_block **head);
+void sp_h2_tell_interim(struct sp_h2_stream *s);
+void sp_h2_tell_trailers(struct sp_h2_stream *s);
+/* Inside nghttp2's question for the last bytes: 0, or its error. */
+int sp_h2_send_trailers(struct sp_h2_stream *s, uint32_t *flags);
+void sp_h2_message_free(struct sp_h2_stream *s);
 
 /* limits.c */
 void sp_h2_limits_start(struct sp_h2 *h);

@@ -43,10 +43,16 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 		s->id = frame->hd.stream_id;
 		h->ids_used_up = h->ids_used_up || s->id >= SP_H2_LAST_ID;
 		nghttp2_session_set_stream_user_data(ng, s->id, s);
-	} else if (!s || s->seen || s->answered || s->head_ready) {
-		return 0; /* trailers, or nobody listens: the fields are dropped */
+	} else if (!s) {
+		return 0;
+	} else if (s->seen || s->answered || s->head_ready) {
+		s->receiving = sp_h2_trailers_begin(s);
+		return 0;
 	}
-	return sp_h2_head_begin(s) < 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+	sp_h2_block_free(&s->head);
+	s->head = sp_h2_block_new();
+	s->receiving = s->head ? &s->head : NULL;
+	return s->head ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value,
@@ -58,24 +64,29 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 	int err;
 
 	(void)ng;
-	if (!s || !s->head || s->head_ready)
+	if (!s || !s->receiving)
 		return 0;
-	err = sp_h2_head_add(s, sp_slice_make(name, name_len), sp_slice_make(value, value_len), flags & NGHTTP2_NV_FLAG_NO_INDEX);
+	err = sp_h2_block_add(*s->receiving, sp_slice_make(name, name_len), sp_slice_make(value, value_len),
+			      flags & NGHTTP2_NV_FLAG_NO_INDEX, h->opt.max_head_bytes);
 	if (err == 0)
 		return 0;
 	sp_cause_set(&c, err, SP_DOMAIN_H2, 0, "%s", err == SP_ETOOBIG ? "the peer's head is too large" : "out of memory");
 	sp_h2_stream_blame(s, &c);
-	sp_h2_head_free(s);
+	sp_h2_block_free(s->receiving);
+	s->receiving = NULL;
 	/* nghttp2 resets it with INTERNAL_ERROR, which counts as a glitch. */
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static int head_received(struct sp_h2 *h, struct sp_h2_stream *s)
 {
-	if (!s->head || s->head_ready)
-		return 0;
-	if (h->role == SP_H2_CLIENT && sp_h2_head_status(s) < 200) {
-		sp_h2_head_free(s); /* interim responses tell a tunnel nothing */
+	bool is_head = s->receiving == &s->head;
+
+	s->receiving = NULL;
+	if (!is_head)
+		return 0; /* trailers are told with the end */
+	if (h->role == SP_H2_CLIENT && sp_h2_block_status(s->head) < 200) {
+		sp_h2_interim(s, &s->head);
 		return sp_h2_glitch(h, 1);
 	}
 	s->head_ready = true;
@@ -239,15 +250,17 @@ static nghttp2_option *option_new(void)
 
 static int submit_settings(struct sp_h2 *h)
 {
+	const bool server = h->role == SP_H2_SERVER;
 	const nghttp2_settings_entry iv[] = {
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, h->opt.stream_window_bytes },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h->opt.max_head_bytes },
 		{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, TABLE_BYTES },
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h->role == SP_H2_SERVER ? h->opt.max_streams : 0 },
-		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 }, /* clients only (RFC 9113 section 6.5.2) */
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, server ? h->opt.max_streams : 0 },
+		/* One is the server's to send (RFC 8441 section 3), one the client's (RFC 9113 section 6.5.2). */
+		{ server ? NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL : NGHTTP2_SETTINGS_ENABLE_PUSH, server ? 1 : 0 },
 	};
 
-	if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, h->role == SP_H2_CLIENT ? 5 : 4) != 0 ||
+	if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, sizeof(iv) / sizeof(iv[0])) != 0 ||
 	    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)h->opt.connection_window_bytes) != 0)
 		return SP_ENOMEM;
 	return 0;

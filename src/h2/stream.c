@@ -66,7 +66,8 @@ static void retire(struct sp_h2_stream *s)
 	sp_timer_stop(s->h->loop, &s->linger);
 	sp_h2_tx_drop(s);
 	sp_buf_deinit(&s->rx);
-	sp_h2_head_free(s);
+	sp_h2_block_free(&s->head);
+	sp_h2_message_free(s);
 	free(s->cause);
 	s->cause = NULL;
 	sp_reap(s->h->loop, &s->reap, stream_free);
@@ -238,18 +239,19 @@ static void tell_head(struct sp_h2_stream *s)
 
 	if (!s->head_ready)
 		return;
-	sp_h2_head_fields(s, &f);
+	sp_h2_block_fields(s->head, &f);
 	if (s->h->role == SP_H2_SERVER) {
 		s->seen = true;
 		s->connect = sp_slice_eq_str(sp_fields_get(&f, ":method"), "CONNECT");
 		s->h->ev->on_request(s->h->arg, s, &f);
 	} else {
-		status = sp_h2_head_status(s);
+		status = sp_h2_block_status(s->head);
 		answered(s, status);
 		if (!s->closing)
 			s->on_response(s->response_arg, s, status, &f);
 	}
-	sp_h2_head_free(s);
+	sp_h2_block_free(&s->head);
+	s->head_ready = false;
 }
 
 static void tell_eof(struct sp_h2_stream *s)
@@ -257,7 +259,8 @@ static void tell_eof(struct sp_h2_stream *s)
 	if (!s->io.input_ended || s->rx.len > 0 || !s->reading || s->eof_told || s->deaf)
 		return;
 	s->eof_told = true;
-	if (s->io.ev && s->io.ev->on_eof)
+	sp_h2_tell_trailers(s);
+	if (!s->closing && s->io.ev && s->io.ev->on_eof)
 		s->io.ev->on_eof(s->io.arg);
 }
 
@@ -295,6 +298,7 @@ void sp_h2_stream_upcalls(struct sp_h2_stream *s)
 		retire(s);
 		return;
 	}
+	sp_h2_tell_interim(s);
 	tell_head(s);
 	sp_h2_rx_lend(s);
 	sp_h2_tx_tell_drain(s);
@@ -370,7 +374,7 @@ static const struct sp_stream_ops ops = {
 
 /* ---- opening and answering ----------------------------------------------------------------------- */
 
-int sp_h2_open(struct sp_h2 *h, const struct sp_fields *head, sp_h2_response_cb *cb, void *arg, struct sp_h2_stream **out)
+int sp_h2_open(struct sp_h2 *h, const struct sp_fields *head, bool end, sp_h2_response_cb *cb, void *arg, struct sp_h2_stream **out)
 {
 	nghttp2_data_provider dp = { .read_callback = sp_h2_tx_read };
 	nghttp2_nv nv[SP_FIELDS_MAX];
@@ -387,7 +391,8 @@ int sp_h2_open(struct sp_h2 *h, const struct sp_fields *head, sp_h2_response_cb 
 	s->on_response = cb;
 	s->response_arg = arg;
 	dp.source.ptr = s;
-	s->id = nghttp2_submit_request(h->ng, NULL, nv, sp_h2_head_nv(head, NULL, nv), &dp, s);
+	s->write_shut = s->end_sent = end;
+	s->id = nghttp2_submit_request(h->ng, NULL, nv, sp_h2_head_nv(head, NULL, nv), end ? NULL : &dp, s);
 	if (s->id < 0) {
 		int err = sp_h2_error(NULL, s->id, "request");
 

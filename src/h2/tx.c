@@ -49,6 +49,8 @@ ssize_t sp_h2_tx_read(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t leng
 	if (n == have && s->write_shut) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		s->end_sent = true;
+		if (s->message && sp_h2_send_trailers(s, flags) != 0)
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	s->framed_bytes = (uint32_t)n;
 	return (ssize_t)n;

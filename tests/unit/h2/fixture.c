@@ -175,15 +175,25 @@ static void on_response(void *arg, struct sp_h2_stream *s, unsigned status, cons
 		e->on_head(e);
 }
 
-struct side *side_open(struct conn *c, const struct sp_fields *head)
+static struct side *open_side(struct conn *c, const struct sp_fields *head, bool end)
 {
 	struct side *e = side_new(c);
 	struct sp_h2_stream *s;
 
-	ck_assert_int_eq(sp_h2_open(c->h, head, on_response, e, &s), 0);
+	ck_assert_int_eq(sp_h2_open(c->h, head, end, on_response, e, &s), 0);
 	side_attach(e, s);
 	sp_stream_read_start(e->s);
 	return e;
+}
+
+struct side *side_open(struct conn *c, const struct sp_fields *head)
+{
+	return open_side(c, head, false);
+}
+
+struct side *side_open_end(struct conn *c, const struct sp_fields *head)
+{
+	return open_side(c, head, true);
 }
 
 struct side *side_connect(struct conn *c)

@@ -74,6 +74,7 @@ void head_connect(struct sp_fields *f, const char *authority);
 void head_request(struct sp_fields *f, const char *method, const char *path);
 /* Attached and reading. */
 struct side *side_open(struct conn *c, const struct sp_fields *head);
+struct side *side_open_end(struct conn *c, const struct sp_fields *head); /* no body follows */
 struct side *side_connect(struct conn *c); /* CONNECT host.test:1 */
 struct side *side_tunnel(struct conn *c);  /* ... and waits for its 200; the other end is server.sides[server.requests - 1] */
 struct side *side_last(struct conn *c);	   /* of the last request */

@@ -5,5 +5,6 @@
 
 Suite *suite_basic(void);
 Suite *sp_suite_h2_streams(void);
+Suite *sp_suite_h2_messages(void);
 
 #endif

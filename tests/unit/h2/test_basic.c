@@ -224,7 +224,7 @@ static void open_one(struct side *e)
 {
 	struct sp_fields f = connect_head();
 
-	ck_assert_int_eq(sp_h2_open(client, &f, on_response, e, &e->stream), 0);
+	ck_assert_int_eq(sp_h2_open(client, &f, false, on_response, e, &e->stream), 0);
 	e->io = sp_h2_stream_io(e->stream);
 	sp_stream_attach(e->io, &side_events, e);
 	sp_stream_read_start(e->io);
@@ -338,7 +338,7 @@ START_TEST(many_streams_within_the_limit)
 	for (unsigned i = 0; i < 100; i++)
 		open_one(&near[i]);
 	ck_assert_uint_eq(sp_h2_room(client), 0);
-	ck_assert_int_eq(sp_h2_open(client, &f, on_response, NULL, &s), SP_ELIMIT);
+	ck_assert_int_eq(sp_h2_open(client, &f, false, on_response, NULL, &s), SP_ELIMIT);
 	for (unsigned i = 0; i < 100; i++)
 		sp_stream_write(near[i].io, "ping", 4);
 	for (unsigned i = 0; i < 100; i++)
