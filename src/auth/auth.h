@@ -39,6 +39,7 @@ struct sp_auth_request { /* all borrowed until the callback; absent = not sent *
 struct sp_identity { /* the result of a chain; heap strings, owned */
 	char *tenant, *principal, *upstream_auth /* secret */, *claims;
 	char *client, *issuer; /* the application that the credential was issued to, and by whom; NULL: not said */
+	const char *plugin; /* whose word it is: the first that verified, else the first that allowed; borrowed from the snapshot */
 	int64_t expires_at; /* Unix seconds; 0 = never */
 };
 void sp_identity_deinit(struct sp_identity *id);

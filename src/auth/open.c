@@ -158,7 +158,7 @@ void sp_identity_deinit(struct sp_identity *id)
 
 int sp_identity_copy(const struct sp_identity *from, struct sp_identity *to)
 {
-	struct sp_identity id = { .expires_at = from->expires_at };
+	struct sp_identity id = { .plugin = from->plugin, .expires_at = from->expires_at };
 	const char *const src[] = { from->tenant, from->principal, from->upstream_auth, from->claims, from->client, from->issuer };
 	char **const dst[] = { &id.tenant, &id.principal, &id.upstream_auth, &id.claims, &id.client, &id.issuer };
 

@@ -123,8 +123,12 @@ void sp_auth_run_answered(struct sp_auth_run *run, const sp_answer *a)
 		return;
 	}
 	if (a->verdict == SP_ALLOW) {
+		bool verifies = in->traits & SP_TRAIT_VERIFIES;
+
+		if (!run->allowed || (verifies && !run->verified))
+			run->id.plugin = in->conf->name;
 		run->allowed = true;
-		run->verified = run->verified || (in->traits & SP_TRAIT_VERIFIES);
+		run->verified = run->verified || verifies;
 	}
 	if (++run->step == run->chain->count)
 		end_of_chain(run);

@@ -4,6 +4,7 @@ libsp_base_la_SOURCES = \
   src/base/alloc.c src/base/alloc.h \
   src/base/buf.c src/base/buf.h \
   src/base/error.c src/base/error.h \
+  src/base/line.c src/base/line.h \
   src/base/list.h \
   src/base/log.c src/base/log.h \
   src/base/must.c src/base/must.h \

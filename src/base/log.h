@@ -19,7 +19,7 @@ enum sp_level { SP_LOG_ERROR, SP_LOG_WARN, SP_LOG_NOTICE, SP_LOG_INFO, SP_LOG_DE
 #define SP_EVENTS(X)                                                                                                   \
 	X(START, "start") X(READY, "ready") X(STOP, "stop") X(BUG, "bug") X(CONFIG, "config")                          \
 	X(LISTEN, "listen") X(ACCEPT, "accept") X(PLUGIN, "plugin") X(AUTH, "auth") X(EXCHANGE, "exchange")            \
-	X(TUNNEL, "tunnel") X(POOL, "pool") X(CONNECTOR, "connector") X(HTTP2, "http2") X(TLS, "tls") X(NET, "net")
+	X(TUNNEL, "tunnel") X(POOL, "pool") X(CONNECTOR, "connector") X(HTTP2, "http2") X(TLS, "tls") X(NET, "net") X(AUDIT, "audit")
 
 enum sp_event {
 #define X(id, word) SP_EV_##id,

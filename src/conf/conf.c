@@ -124,6 +124,7 @@ void sp_conf_unref(struct sp_conf **c)
 	free(old->listeners);
 	free(old->exposes);
 	free(old->plugin_dir);
+	free(old->audit.file);
 	free(old->file);
 	free(old);
 }

@@ -101,6 +101,12 @@ struct sp_conf {
 	enum sp_level log_level;
 	bool log_json;
 	struct {
+		struct sp_conf_at at;
+		char *file; /* "-": standard output; NULL: no audit trail */
+		bool sap;   /* SAP's form of a line */
+		bool deny;  /* what cannot be recorded is not allowed */
+	} audit;
+	struct {
 		uint64_t handshake_ms;	 /* SOCKS5 and HTTP heads, TLS and upgrade */
 		uint64_t auth_ms;	 /* a whole chain */
 		uint64_t open_ms;	 /* from identity to connected, everything included */

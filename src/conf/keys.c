@@ -29,6 +29,8 @@
 
 static const char *const levels[] = { "error", "warn", "notice", "info", "debug", NULL };	 /* enum sp_level */
 static const char *const formats[] = { "text", "json", NULL };				 /* log_json */
+static const char *const audit_formats[] = { "json", "sap", NULL };	  /* audit.sap */
+static const char *const audit_failures[] = { "continue", "deny", NULL }; /* audit.deny */
 static const char *const protocols[] = { "socks5", "http", "forward", "tunnel", NULL }; /* enum sp_protocol */
 static const char *const upstreams[] = { "direct", "gateway", "connectors", NULL };	 /* enum sp_upstream */
 static const char *const exposed[] = { "tcp", NULL };
@@ -45,6 +47,16 @@ static const struct sp_conf_key log_keys[] = {
 	  .text = "The least urgent lines that are written." },
 	{ "format", SP_KEY_WORD, BOTH, .words = formats, .value = "text", CONF(log_json),
 	  .text = "key=value, or one JSON object a line." },
+	END
+};
+
+static const struct sp_conf_key audit_keys[] = {
+	{ "file", SP_KEY_OUTPUT, BOTH, .required = SP_ALWAYS, CONF(audit.file),
+	  .text = "Where lines are appended to; \"-\" is standard output. SIGHUP opens it anew, for logrotate." },
+	{ "format", SP_KEY_WORD, BOTH, .words = audit_formats, .value = "json", CONF(audit.sap),
+	  .text = "One JSON object a line, or the line that SAP documents for its Connectivity Proxy." },
+	{ "on_failure", SP_KEY_WORD, BOTH, .words = audit_failures, .value = "continue", CONF(audit.deny),
+	  .text = "A line cannot be written (disk full): go on without it, or deny what it would have allowed." },
 	END
 };
 
@@ -228,6 +240,8 @@ const struct sp_conf_key sp_conf_keys[] = {
 	{ "plugin_dir", SP_KEY_FILE, PROXY, .value = SP_PKGLIBDIR, CONF(plugin_dir),
 	  .text = "Where plugins are: \"jwt\" is jwt.so in this folder." },
 	{ "log", SP_KEY_GROUP, BOTH, .members = log_keys, .text = "Lines on standard error." },
+	{ "audit", SP_KEY_GROUP, BOTH, .members = audit_keys, AT(audit.at),
+	  .text = "Who was let in and who was not, for auditors; absent: nothing is recorded apart from the log." },
 	{ "timeouts", SP_KEY_GROUP, BOTH, .members = timeout_keys, .text = "How long things may take." },
 	{ "limits", SP_KEY_GROUP, BOTH, .members = limit_keys, .check = sp_check_limits, .text = "What peers may cost." },
 	{ "tunnels", SP_KEY_GROUP, BOTH, .members = tunnel_keys, .text = "Connections that carry many exchanges." },

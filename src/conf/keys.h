@@ -16,6 +16,7 @@ enum sp_key_type {
 	SP_KEY_TEXT,	 /* char[size] */
 	SP_KEY_STRING,	 /* char *, 1..max bytes */
 	SP_KEY_FILE,	 /* char *, made absolute against the file's folder */
+	SP_KEY_OUTPUT,	 /* the same, or "-" */
 	SP_KEY_STRINGS,	 /* char **, NULL-terminated */
 	SP_KEY_CHAIN,	 /* int: index of a chain of the group auth; -1 when absent */
 	SP_KEY_TARGET,	 /* struct sp_authority: "host:port" */

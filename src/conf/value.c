@@ -232,6 +232,14 @@ static bool parse_file(const struct sp_place *p, const char *text)
 	return true;
 }
 
+static bool parse_output(const struct sp_place *p, const char *text)
+{
+	if (strcmp(text, "-") != 0)
+		return parse_file(p, text);
+	*(char **)destination(p, sizeof(char *)) = sp_strdup(text);
+	return true;
+}
+
 /* The text of element i, or NULL after an error. */
 static const char *element(const struct sp_place *p, unsigned i)
 {
@@ -430,6 +438,7 @@ static const struct type {
 	[SP_KEY_TEXT] = { "a string", STRING, parse_text, NULL },
 	[SP_KEY_STRING] = { "a string", STRING, parse_string, NULL },
 	[SP_KEY_FILE] = { "a string, the path of a file", STRING, parse_file, NULL },
+	[SP_KEY_OUTPUT] = { "a string, the path of a file or \"-\"", STRING, parse_output, NULL },
 	[SP_KEY_STRINGS] = { "an array of strings [ \"...\" ]", ARRAY | LIST, NULL, store_strings },
 	[SP_KEY_CHAIN] = { "a string, the name of a chain", STRING, parse_chain, NULL },
 	[SP_KEY_TARGET] = { "a string, \"host:port\"", STRING, parse_target, NULL },

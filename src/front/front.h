@@ -5,6 +5,7 @@
 #define SP_FRONT_FRONT_H
 
 #include "back/back.h"
+#include "exchange/audit.h"
 #include "net/tcp.h"
 #include "net/tls.h"
 
@@ -16,6 +17,7 @@ struct sp_front_env { /* what a worker lends its fronts; outlives them */
 	struct sp_back *back;
 	struct sp_back *connectors;	/* where tunnels that dial in are attached; NULL = connectors are refused */
 	struct sp_book *book;
+	struct sp_audit *audit;		/* NULL: no audit trail */
 };
 
 struct sp_front;

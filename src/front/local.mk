@@ -7,6 +7,7 @@ libsp_front_la_SOURCES += src/front/front.c
 libsp_front_la_SOURCES += src/front/http.c
 libsp_front_la_SOURCES += src/front/session.c src/front/session.h
 libsp_front_la_SOURCES += src/front/socks5.c
+libsp_front_la_SOURCES += src/front/trail.c src/front/trail.h
 libsp_front_la_SOURCES += src/front/serve.c src/front/serve.h src/front/tunnel.c src/front/uplink.c
 SP_FRONT_LIBS = libsp_front.la $(SP_BACK_LIBS)
 
@@ -20,7 +21,7 @@ tests_unit_test_front_SOURCES += tests/unit/front/fixture.c tests/unit/front/fix
 tests_unit_test_front_SOURCES += tests/unit/front/test_answer.c tests/unit/front/test_front.c
 tests_unit_test_front_SOURCES += tests/unit/front/test_socks5.c tests/unit/front/test_http.c tests/unit/front/test_forward.c
 tests_unit_test_front_SOURCES += tests/unit/front/world.c tests/unit/front/world.h tests/unit/net/certs.c tests/unit/net/certs.h
-tests_unit_test_front_SOURCES += tests/unit/front/test_tunnel.c
+tests_unit_test_front_SOURCES += tests/unit/front/test_tunnel.c tests/unit/front/test_trail.c
 tests_unit_test_front_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/front \
   -DSP_TEST_JUDGE='"$(abs_top_builddir)/tests/unit/front/judge/.libs/judge.so"'
 tests_unit_test_front_CPPFLAGS += -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"'

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/must.h"
+#include "front/trail.h"
 
 /* ---- the end ------------------------------------------------------------------ */
 
@@ -43,8 +44,11 @@ static void stop_all(struct sp_session *s)
 
 static void fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
 {
+	enum sp_session_state from = s->state;
+
 	stop_all(s);
 	sp_exchange_fail(&s->x, o, cause);
+	sp_trail_ended(s, from);
 	s->ev->on_failed(s);
 	sp_exchange_end(&s->x, s->env->loop);
 }
@@ -67,6 +71,8 @@ static void fail_later(struct sp_session *s, enum sp_outcome o, int err, const c
 
 void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
 {
+	enum sp_session_state from;
+
 	if (!sp_session_active(s))
 		return;
 	sp_exchange_fail(&s->x, o, cause);
@@ -76,7 +82,9 @@ void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_ca
 	}
 	if (s->state == SP_SESSION_RELAYING)
 		return; /* the relay could not start; on_ended is on its way */
+	from = s->state;
 	stop_all(s);
+	sp_trail_ended(s, from);
 	sp_exchange_end(&s->x, s->env->loop);
 }
 
@@ -147,6 +155,8 @@ void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_r
 	r.conn_id = s->x.conn_id;
 	r.listener = s->x.listener;
 	r.client_addr = s->x.client;
+	if (chain >= 0)
+		s->chain = s->env->conf->chains[chain].name;
 	if (chain < 0 || !s->env->auth_worker) {
 		fail_later(s, SP_OUTCOME_FORBIDDEN, SP_EDENIED, "this listener has no chain");
 		return;
@@ -178,6 +188,7 @@ static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome
 {
 	static const struct sp_stream_events waiting = { .on_data = take_nothing, .on_closed = on_upstream_closed };
 	struct sp_session *s = arg;
+	struct sp_cause unrecorded = { 0 };
 
 	s->opening = NULL;
 	if (!stream) {
@@ -187,6 +198,11 @@ static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome
 	sp_timer_stop(s->env->loop, &s->timer);
 	s->upstream = stream;
 	sp_stream_attach(stream, &waiting, s);
+	if (sp_trail_opened(s) < 0) {
+		sp_cause_set(&unrecorded, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
+		fail(s, SP_OUTCOME_UNAVAILABLE, &unrecorded);
+		return;
+	}
 	s->x.opened_mono_ms = sp_loop_now_ms(s->env->loop);
 	s->x.outcome = SP_OUTCOME_OK;
 	s->state = SP_SESSION_OPENED;
@@ -207,6 +223,11 @@ void sp_session_open(struct sp_session *s)
 	struct sp_front_env *env = s->env;
 
 	sp_must(s->state == SP_SESSION_IDENTIFIED);
+	if (sp_trail_identified(s) < 0) {
+		s->state = SP_SESSION_OPENING;
+		fail_later(s, SP_OUTCOME_UNAVAILABLE, SP_ESYS, SP_TRAIL_UNRECORDED);
+		return;
+	}
 	s->state = SP_SESSION_OPENING;
 	s->opening = sp_back_open(env->back, &s->x, on_back, s);
 	if (s->opening)
@@ -220,6 +241,7 @@ void sp_session_open(struct sp_session *s)
 static void end(struct sp_session *s)
 {
 	s->state = SP_SESSION_ENDED;
+	sp_trail_ended(s, SP_SESSION_RELAYING);
 	sp_exchange_end(&s->x, s->env->loop);
 	s->ev->on_ended(s);
 }

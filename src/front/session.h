@@ -35,6 +35,8 @@ struct sp_session {
 	struct sp_front_env *env;
 	const struct sp_session_events *ev;
 	struct sp_exchange x;
+	const char *chain;	    /* that judged the caller; NULL: none did */
+	bool told;		    /* the audit trail has the verdict on the caller */
 	struct sp_auth_run *run;
 	struct sp_back_open *opening;
 	struct sp_stream *upstream; /* OPENED only */

@@ -14,8 +14,10 @@
 #include "codec/upgrade.h"
 #include "front/front_internal.h"
 #include "front/serve.h"
+#include "front/trail.h"
 
 #define SERVER_NAME "sallyport-gateway"
+#define NO_PROXIES "this listener names no chain for proxies (auth)"
 
 enum state { HANDSHAKE, HEAD, IDENTIFYING, SERVING, ANSWERING };
 
@@ -53,6 +55,21 @@ static void refused_line(const struct tunnel_client *t, const char *why, const s
 	       SP_KV_STR("listener", t->client.front->addr_text), SP_KV_CAUSE(cause));
 }
 
+/* For the audit trail: who may dial in, and who may not. id: NULL = not known. 0, or SP_ESYS: it must not go on. */
+static int record(const struct tunnel_client *t, enum sp_audit_event event, enum sp_audit_decision decision, enum sp_outcome o,
+		  const char *reason, const struct sp_identity *id)
+{
+	const struct sp_front *f = t->client.front;
+	const struct sp_conf *c = t->client.env->conf;
+	int chain = event == SP_AUDIT_CONNECTOR ? f->conf.connectors : -1;
+	struct sp_audit_entry e = { .event = event, .decision = decision, .outcome = o, .front = f->ops->name, .listener = f->addr_text,
+				    .from = t->client.peer, .conn = t->client.conn_id, .chain = chain >= 0 ? c->chains[chain].name : NULL,
+				    .reason = reason, .location = t->upgrade.location, .connector_id = t->upgrade.connector_id,
+				    .instance = t->upgrade.instance, .version = t->upgrade.version, .identity = id };
+
+	return sp_audit_write(t->client.env->audit, &e);
+}
+
 /* ---- answers in HTTP/1.1 ------------------------------------------------------------------------ */
 
 static void answer(struct tunnel_client *t, unsigned status, const char *fields, const char *text)
@@ -79,9 +96,10 @@ static void refuse_with(struct tunnel_client *t, unsigned status, enum sp_outcom
 }
 
 /* A connector that may not come in: an honest answer, no detail. */
-static void refuse_connector(struct tunnel_client *t, enum sp_outcome o, const struct sp_cause *cause)
+static void refuse_connector(struct tunnel_client *t, enum sp_outcome o, const struct sp_cause *cause, const struct sp_identity *id)
 {
 	refused_line(t, "connector refused", cause);
+	(void)record(t, SP_AUDIT_CONNECTOR, SP_AUDIT_DENIED, o, cause ? cause->text : NULL, id);
 	if (!t->upgrading) {
 		t->state = ANSWERING;
 		sp_stream_close(t->tls, SP_CLOSE_ABORT);
@@ -127,10 +145,15 @@ static void turn(struct tunnel_client *t, const struct sp_identity *id)
 					    .index = t->upgrade.index, .expires_at = id->expires_at };
 	enum sp_outcome outcome = may_turn(t, &hello);
 	struct sp_stream *carrier = t->tls;
+	struct sp_cause unrecorded = { 0 };
 	struct sp_buf b = { 0 };
 
+	if (outcome == SP_OUTCOME_OK && record(t, SP_AUDIT_CONNECTOR, SP_AUDIT_ALLOWED, outcome, NULL, id) < 0) {
+		outcome = SP_OUTCOME_UNAVAILABLE;
+		sp_cause_set(&unrecorded, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
+	}
 	if (outcome != SP_OUTCOME_OK) {
-		refuse_connector(t, outcome, NULL);
+		refuse_connector(t, outcome, &unrecorded, id);
 		return;
 	}
 	if (t->upgrading) {
@@ -151,7 +174,7 @@ static void on_connector(void *arg, enum sp_outcome outcome, struct sp_identity 
 	if (outcome == SP_OUTCOME_OK)
 		turn(t, id);
 	else
-		refuse_connector(t, outcome, cause);
+		refuse_connector(t, outcome, cause, NULL);
 }
 
 static void identify_connector(struct tunnel_client *t, struct sp_slice bearer)
@@ -172,7 +195,7 @@ static void identify_connector(struct tunnel_client *t, struct sp_slice bearer)
 	t->run = sp_auth_start(env->auth_worker, (unsigned)t->client.front->conf.connectors, &req, true, env->conf->timeouts.auth_ms,
 			       on_connector, t);
 	if (!t->run)
-		refuse_connector(t, SP_OUTCOME_UNAVAILABLE, NULL);
+		refuse_connector(t, SP_OUTCOME_UNAVAILABLE, NULL, NULL);
 }
 
 static bool admits_connectors(const struct tunnel_client *t)
@@ -195,13 +218,15 @@ static void on_upgrade(struct tunnel_client *t, const struct sp_http_request *r)
 	}
 	t->upgrading = true;
 	if (!admits_connectors(t)) {
+		if (!t->client.front->draining)
+			(void)record(t, SP_AUDIT_CONNECTOR, SP_AUDIT_DENIED, SP_OUTCOME_FORBIDDEN, "this listener admits no connectors", NULL);
 		answer(t, t->client.front->draining ? 503 : 403, t->client.front->draining ? "Retry-After: 1\r\n" : "",
 		       "This listener admits no connectors.");
 		return;
 	}
 	if (value.p && (sp_http_credentials_parse(value, &kind, &token, scratch, sizeof(scratch), &user, &password) < 0 ||
 			kind != SP_CREDENTIALS_BEARER)) {
-		refuse_connector(t, SP_OUTCOME_BAD_CREDENTIAL, NULL);
+		refuse_connector(t, SP_OUTCOME_BAD_CREDENTIAL, NULL, NULL);
 		return;
 	}
 	identify_connector(t, token);
@@ -263,6 +288,8 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 	if (cause && t->state == HANDSHAKE)
 		sp_log(SP_LOG_INFO, SP_EV_TLS, "no tunnel came of a connection", SP_KV_INT("conn", t->client.conn_id),
 		       SP_KV_STR("peer", t->client.peer), SP_KV_STR("listener", t->client.front->addr_text), SP_KV_CAUSE(cause));
+	if (cause && t->state == HANDSHAKE && cause->err == SP_ECERT)
+		(void)record(t, SP_AUDIT_TUNNEL, SP_AUDIT_DENIED, SP_OUTCOME_TLS_CERTIFICATE, cause->text, NULL);
 	leave(t);
 }
 
@@ -297,7 +324,8 @@ static void serve_proxy(struct tunnel_client *t)
 	struct sp_stream *carrier = t->tls;
 
 	if (f->conf.chain < 0) {
-		refused_line(t, "a proxy dialled in, but this listener names no chain for proxies (auth)", NULL);
+		refused_line(t, "a proxy dialled in, but " NO_PROXIES, NULL);
+		(void)record(t, SP_AUDIT_TUNNEL, SP_AUDIT_DENIED, SP_OUTCOME_FORBIDDEN, NO_PROXIES, NULL);
 		t->state = ANSWERING;
 		sp_stream_close(carrier, SP_CLOSE_ABORT);
 		return;
@@ -326,7 +354,7 @@ static void on_tls_ready(void *arg, const struct sp_tls_peer *peer, const struct
 	} else if (peer->has_cert && admits_connectors(t)) {
 		identify_connector(t, SP_SLICE_NONE);
 	} else {
-		refuse_connector(t, SP_OUTCOME_NO_CREDENTIAL, NULL);
+		refuse_connector(t, SP_OUTCOME_NO_CREDENTIAL, NULL, NULL);
 	}
 }
 

@@ -139,8 +139,11 @@ static void check_upstream(const struct sp_conf_upstream *u, struct sp_report *r
 
 int sp_server_files(const struct sp_conf *c, struct sp_report *r)
 {
+	struct sp_cause cause = { 0 };
 	unsigned before = r->count;
 
+	if (sp_audit_check(c, &cause) < 0)
+		sp_report_add(r, &c->audit.at, "%s", cause.text);
 	for (unsigned i = 0; i < c->listener_count; i++) {
 		const struct sp_conf_listener *l = &c->listeners[i];
 
@@ -210,6 +213,17 @@ static void print_upstream(FILE *out, const struct sp_conf *c)
 	}
 }
 
+static void print_audit(FILE *out, const struct sp_conf *c)
+{
+	bool on_stdout = c->audit.file && strcmp(c->audit.file, "-") == 0;
+
+	if (c->audit.file)
+		fprintf(out, "audit trail in %s, format %s; when it cannot be written: %s\n", on_stdout ? "standard output" : c->audit.file,
+			c->audit.sap ? "sap" : "json", c->audit.deny ? "deny" : "continue");
+	else
+		fputs("no audit trail\n", out);
+}
+
 int sp_server_load(const char *file, enum sp_conf_kind kind, const char *plugin_dir, struct sp_conf **out, struct sp_report *r)
 {
 	int err = sp_conf_load(file, kind, out, r);
@@ -243,6 +257,7 @@ int sp_server_test(const char *file, enum sp_conf_kind kind, const char *plugin_
 			for (unsigned i = 0; i < c->listener_count; i++)
 				print_listener(out, c, auth, &c->listeners[i]);
 			print_upstream(out, c);
+			print_audit(out, c);
 			fprintf(out, "memory bound: %llu MiB of buffers per worker (%u exchanges, %u clients), %u worker%s\n",
 				(unsigned long long)(sp_server_memory_bound(c) >> 20), c->limits.exchanges, c->limits.clients,
 				c->workers, c->workers == 1 ? "" : "s");

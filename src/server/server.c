@@ -15,6 +15,7 @@ struct server {
 	struct sp_loop *loop;
 	struct sp_conf *conf;
 	struct sp_auth *auth;
+	struct sp_audit *audit;
 	struct sp_addr *addresses;
 	struct sp_worker **workers;
 	unsigned worker_count, ended;
@@ -48,8 +49,14 @@ static void on_stop_signal(uv_signal_t *h, int signum)
 
 static void on_hangup(uv_signal_t *h, int signum)
 {
-	(void)h;
+	struct server *s = h->data;
+	struct sp_cause cause = { 0 };
+
 	(void)signum;
+	if (sp_audit_reopen(s->audit, &cause) < 0)
+		sp_log(SP_LOG_ERROR, SP_EV_AUDIT, "the audit file cannot be opened anew; lines go on into the old one", SP_KV_CAUSE(&cause));
+	else if (s->audit)
+		sp_log(SP_LOG_NOTICE, SP_EV_AUDIT, "the audit file is opened anew", SP_KV_STR("file", s->conf->audit.file));
 	sp_log(SP_LOG_NOTICE, SP_EV_CONFIG, "SIGHUP is reserved for reload, which this version does not have: restart to apply changes");
 }
 
@@ -58,6 +65,7 @@ static void watch_signals(struct server *s)
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write(), which is looked at */
 	for (unsigned i = 0; i < SP_COUNT_OF(numbers); i++) {
 		sp_must(uv_signal_init(sp_loop_uv(s->loop), &s->signals[i]) == 0);
 		s->signals[i].data = s;
@@ -95,7 +103,7 @@ static int start_workers(struct server *s, struct sp_report *r)
 	s->addresses = sp_calloc(s->conf->listener_count + 1, sizeof(s->addresses[0]));
 	s->workers = sp_calloc(s->conf->workers, sizeof(s->workers[0]));
 	while (s->worker_count < s->conf->workers) {
-		struct sp_worker_options opt = { .index = s->worker_count, .conf = s->conf, .auth = s->auth,
+		struct sp_worker_options opt = { .index = s->worker_count, .conf = s->conf, .auth = s->auth, .audit = s->audit,
 						 .main_loop = s->loop, .addresses = s->addresses,
 						 .on_ended = on_worker_ended, .arg = s };
 		int err = sp_worker_start(&opt, &s->workers[s->worker_count], r);
@@ -107,6 +115,36 @@ static int start_workers(struct server *s, struct sp_report *r)
 	return 0;
 }
 
+/* 0, or SP_ESYS: nothing may start that cannot be recorded. */
+static int record(struct server *s, enum sp_audit_event event, enum sp_audit_decision decision, const char *reason)
+{
+	struct sp_audit_entry e = { .event = event, .decision = decision, .reason = reason, .file = s->conf->file, .version = PACKAGE_VERSION };
+
+	return sp_audit_write(s->audit, &e);
+}
+
+static int check(struct server *s, enum sp_conf_kind kind, struct sp_report *r)
+{
+	int err = 0;
+
+	if (kind == SP_CONF_PROXY) {
+		err = sp_auth_open(s->conf, false, &s->auth, r);
+		if (err == 0)
+			err = sp_server_policy(s->conf, s->auth, r);
+	}
+	return err < 0 ? err : sp_server_files(s->conf, r);
+}
+
+static int open_audit(struct server *s, struct sp_report *r)
+{
+	struct sp_cause cause = { 0 };
+	int err = sp_audit_open(s->conf, &s->audit, &cause);
+
+	if (err < 0)
+		sp_report_add(r, &s->conf->audit.at, "%s", cause.text);
+	return err;
+}
+
 static int load(struct server *s, const char *file, enum sp_conf_kind kind, const char *plugin_dir, struct sp_report *r)
 {
 	int err = sp_server_load(file, kind, plugin_dir, &s->conf, r);
@@ -114,12 +152,15 @@ static int load(struct server *s, const char *file, enum sp_conf_kind kind, cons
 	if (err < 0)
 		return err;
 	sp_log_setup(s->conf->log_level, s->conf->log_json);
-	if (kind == SP_CONF_PROXY) {
-		err = sp_auth_open(s->conf, false, &s->auth, r);
-		if (err == 0)
-			err = sp_server_policy(s->conf, s->auth, r);
+	err = open_audit(s, r);
+	if (err < 0)
+		return err;
+	err = check(s, kind, r);
+	if (record(s, SP_AUDIT_CONFIG, err < 0 ? SP_AUDIT_REJECTED : SP_AUDIT_LOADED, r->text) < 0 && err == 0) {
+		sp_report_add(r, &s->conf->audit.at, "the audit trail cannot be written, and audit.on_failure is \"deny\"");
+		err = SP_EINVAL;
 	}
-	return err < 0 ? err : sp_server_files(s->conf, r);
+	return err;
 }
 
 static int run(struct server *s, struct sp_report *r)
@@ -133,6 +174,7 @@ static int run(struct server *s, struct sp_report *r)
 		for (unsigned i = 0; i < s->worker_count; i++)
 			sp_worker_close(s->workers[i]);
 	} else {
+		(void)record(s, SP_AUDIT_START, SP_AUDIT_NONE, NULL);
 		sp_log(SP_LOG_NOTICE, SP_EV_READY, "ready", SP_KV_STR("version", PACKAGE_VERSION),
 		       SP_KV_INT("workers", s->worker_count), SP_KV_INT("pid", getpid()));
 	}
@@ -153,12 +195,15 @@ int sp_server_run(const char *file, enum sp_conf_kind kind, const char *plugin_d
 	int code = SP_EXIT_CONFIG;
 
 	raise_descriptors();
-	if (load(&s, file, kind, plugin_dir, &r) == 0)
+	if (load(&s, file, kind, plugin_dir, &r) == 0) {
 		code = run(&s, &r);
+		(void)record(&s, SP_AUDIT_STOP, SP_AUDIT_NONE, code == SP_EXIT_OK ? NULL : r.text);
+	}
 	if (r.count)
 		fprintf(stderr, "%s\n", r.text);
 	else if (code == SP_EXIT_OK)
 		sp_log(SP_LOG_NOTICE, SP_EV_STOP, "stopped");
+	sp_audit_close(&s.audit);
 	sp_auth_close(&s.auth);
 	sp_conf_unref(&s.conf);
 	sp_report_deinit(&r);

@@ -169,7 +169,8 @@ static int open_all(struct sp_worker *w)
 	struct sp_cause cause = { 0 };
 	int err = 0;
 
-	w->env = (struct sp_front_env){ .loop = w->loop, .conf = c, .auth = w->opt.auth, .book = &w->book };
+	w->env = (struct sp_front_env){ .loop = w->loop, .conf = c, .auth = w->opt.auth, .book = &w->book,
+					.audit = w->opt.audit };
 	w->book.clients_max = c->limits.clients;
 	w->book.exchanges_max = c->limits.exchanges;
 	w->fronts = sp_calloc(c->listener_count + 1, sizeof(w->fronts[0]));

@@ -13,6 +13,7 @@ struct sp_worker_options {
 	unsigned index;
 	struct sp_conf *conf;
 	struct sp_auth *auth;	  /* NULL in the connector */
+	struct sp_audit *audit;	  /* NULL: no audit trail */
 	struct sp_loop *main_loop;
 	struct sp_addr *addresses; /* one per listener: where worker 0 really listens; worker 0 writes, the others read */
 	void (*on_ended)(void *arg); /* on the main thread, once, after a successful start */

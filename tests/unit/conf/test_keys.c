@@ -105,6 +105,7 @@ END_TEST
 static const char proxy_text[] =
 	"workers = 64; plugin_dir = \"p\";\n"
 	"log = { level = \"debug\"; format = \"json\"; };\n"
+	"audit = { file = \"au\"; format = \"sap\"; on_failure = \"deny\"; };\n"
 	"timeouts = { handshake = \"1s\"; auth = \"2s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\"; drain = \"0\"; };\n"
 	"limits = { exchanges = 1; clients = 2; token = 300; head = 262144L; stream_window = \"65536\"; connection_window = \"64KiB\";\n"
 	"           streams_per_tunnel = 0x10; };\n"
@@ -125,6 +126,10 @@ START_TEST(proxy_values)
 	ck_assert_str_eq(fx_conf->plugin_dir + strlen(fx_folder), "/p");
 	ck_assert_int_eq(fx_conf->log_level, SP_LOG_DEBUG);
 	ck_assert(fx_conf->log_json);
+	ck_assert_str_eq(fx_conf->audit.file + strlen(fx_folder), "/au");
+	ck_assert(fx_conf->audit.sap);
+	ck_assert(fx_conf->audit.deny);
+	ck_assert_uint_eq(fx_conf->audit.at.line, 3);
 	ck_assert_uint_eq(fx_conf->timeouts.handshake_ms, 1000);
 	ck_assert_uint_eq(fx_conf->timeouts.auth_ms, 2000);
 	ck_assert_uint_eq(fx_conf->timeouts.open_ms, 3000);
@@ -152,6 +157,7 @@ END_TEST
 
 static const char connector_text[] =
 	"log = { level = \"error\"; format = \"text\"; };\n"
+	"audit = { file = \"-\"; format = \"json\"; on_failure = \"continue\"; };\n"
 	"timeouts = { handshake = \"1s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\"; drain = \"7s\"; };\n"
 	"limits = { exchanges = 1; stream_window = \"128KiB\"; connection_window = \"1MiB\"; streams_per_tunnel = 9; };\n"
 	"tunnels = { ping_after = \"1m\"; ping_timeout = \"2m\"; backoff_max = \"1h\"; };\n"
@@ -241,6 +247,12 @@ static const struct {
 	  "log.level = \"inof\": must be \"error\", \"warn\", \"notice\", \"info\" or \"debug\"; did you mean \"info\"?" },
 	{ "log", "format = \"JSON\"", "log.format = \"JSON\": must be \"text\" or \"json\"" },
 	{ "log", "leve = \"info\"", "log: unknown key \"leve\"; did you mean \"level\"?" },
+	{ "audit", "file = \"-\"", NULL },
+	{ "audit", "file = \"\"", "audit.file = \"\": must be a path" },
+	{ "audit", "file = 1", "audit.file: must be a string, the path of a file or \"-\", is an integer" },
+	{ "audit", "format = \"json\"", "audit: \"file\" is missing" },
+	{ "audit", "file = \"-\"; format = \"SAP\"", "audit.format = \"SAP\": must be \"json\" or \"sap\"" },
+	{ "audit", "file = \"-\"; on_failure = \"stop\"", "audit.on_failure = \"stop\": must be \"continue\" or \"deny\"" },
 	{ "timeouts", "idle = \"720h\"", NULL },
 	{ "timeouts", "idle = \"721h\"", "timeouts.idle = \"721h\": out of range, must be from 0 to 720h" },
 	{ "timeouts", "idle = 0", "timeouts.idle: must be a duration as a string with a unit, like \"15s\", is an integer" },

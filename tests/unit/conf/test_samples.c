@@ -48,6 +48,22 @@ static char *next_commented(char *p)
 	return NULL;
 }
 
+/* Switches it on or off: its line and, when that ends in an open bracket, those up to "#)" or "#}". Returns where it ends. */
+static char *switch_commented(char *p, char to)
+{
+	char from = to == '#' ? ' ' : '#', *end = strchr(p, '\n');
+
+	*p = to;
+	if (!end || (end[-1] != '(' && end[-1] != '{'))
+		return p + 1;
+	while (*++end == from && end[1] != ')' && end[1] != '}') {
+		*end = to;
+		end = strchr(end, '\n');
+	}
+	*end = to;
+	return end + 1;
+}
+
 START_TEST(all_load)
 {
 	static char text[SAMPLE_MAX];
@@ -61,8 +77,8 @@ START_TEST(all_load)
 
 		read_sample(g.gl_pathv[i], text);
 		fx_good(kind, text);
-		for (char *p = text; (p = next_commented(p)); *p++ = '#', commented++) {
-			*p = ' ';
+		for (char *p = text; (p = next_commented(p)); p = switch_commented(p, '#'), commented++) {
+			(void)switch_commented(p, ' ');
 			fx_good(kind, text);
 		}
 	}

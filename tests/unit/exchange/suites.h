@@ -6,5 +6,6 @@
 
 Suite *sp_suite_exchange(void);
 Suite *sp_suite_relay(void);
+Suite *sp_suite_audit(void);
 
 #endif

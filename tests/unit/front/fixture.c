@@ -46,6 +46,7 @@ void fixture_folder_remove(void)
 {
 	unlink(in_folder("judge.so"));
 	unlink(in_folder("t.conf"));
+	unlink(in_folder("audit.log"));
 	rmdir(folder);
 }
 
@@ -189,6 +190,8 @@ void fixture_open(const char *listener, const char *extra)
 	ck_assert_msg(sp_auth_worker_open(fx.auth, loop, &fx.env.auth_worker, &r) == 0, "%s", r.text);
 	sp_report_deinit(&r);
 	find_seen();
+	unlink(in_folder("audit.log"));
+	ck_assert_msg(sp_audit_open(fx.conf, &fx.env.audit, &cause) == 0, "%s", cause.text);
 	fx.fake.back.ops = &fake_ops;
 	sp_list_init(&fx.fake.pending);
 	fx.book = (struct sp_book){ .clients_max = fx.conf->limits.clients, .exchanges_max = fx.conf->limits.exchanges,
@@ -213,6 +216,7 @@ void fixture_close(void)
 	sp_auth_close(&fx.auth);
 	loop_teardown();
 	sp_log_capture(NULL, NULL);
+	sp_audit_close(&fx.env.audit);
 	sp_conf_unref(&fx.conf);
 }
 
@@ -258,6 +262,24 @@ void expect_line(unsigned i, const char *part)
 {
 	ck_assert_msg(i < fx.line_count, "%u lines, none with \"%s\"", fx.line_count, part);
 	ck_assert_msg(strstr(fx.lines[i].text, part), "\"%s\" is not in: %s", part, fx.lines[i].text);
+}
+
+void expect_trail(unsigned n, unsigned i, const char *part)
+{
+	FILE *f = fopen(in_folder("audit.log"), "r");
+	unsigned lines = 0;
+	char *p, *end;
+
+	ck_assert_ptr_nonnull(f);
+	fx.trail[fread(fx.trail, 1, sizeof(fx.trail) - 1, f)] = '\0';
+	fclose(f);
+	for (p = fx.trail; (end = strchr(p, '\n')); p = end + 1, lines++) {
+		*end = '\0';
+		if (lines == i)
+			ck_assert_msg(strstr(p, part), "\"%s\" is not in: %s", part, p);
+		*end = '\n';
+	}
+	ck_assert_msg(lines == n && *p == '\0', "not %u lines:\n%s", n, fx.trail);
 }
 
 static bool is_idle(void *arg)

@@ -35,7 +35,10 @@ extern struct fixture {
 	struct log_line lines[8]; /* of exchanges, oldest first */
 	unsigned line_count;
 	unsigned refusals; /* lines about limits.clients */
+	char trail[1 << 14]; /* what expect_trail() read */
 } fx;
+
+#define FX_AUDIT "audit = { file = \"audit.log\"; };"
 
 /* Unchecked fixture: a folder with the plugin. */
 void fixture_folder_make(void);
@@ -54,6 +57,8 @@ void client_expect_reset(struct peer *c);
 
 /* What the line of an exchange must hold; i counts from the oldest. */
 void expect_line(unsigned i, const char *part);
+/* With FX_AUDIT: the trail has n lines, and the ith holds this. */
+void expect_trail(unsigned n, unsigned i, const char *part);
 void await_idle(void); /* no exchange is open */
 void await_alone(void); /* no client is left either */
 bool is_alone(void *arg);

@@ -9,6 +9,7 @@ int main(void)
 		sp_suite_http,
 		sp_suite_forward,
 		sp_suite_tunnel,
+		sp_suite_trail,
 		NULL,
 	});
 }

@@ -10,5 +10,6 @@ Suite *sp_suite_forward(void);
 Suite *sp_suite_front(void);
 Suite *sp_suite_answer(void);
 Suite *sp_suite_tunnel(void);
+Suite *sp_suite_trail(void);
 
 #endif

@@ -69,6 +69,7 @@ void world_open(const char *listener, const char *extra)
 	ck_assert_msg(sp_auth_worker_open(world.auth, loop, &world.env.auth_worker, &r) == 0, "%s", r.text);
 	sp_report_deinit(&r);
 	ck_assert_int_eq(sp_back_connectors_new(loop, world.conf, &world.env.connectors), 0);
+	ck_assert_int_eq(sp_audit_open(world.conf, &world.env.audit, &cause), 0);
 	world.book = (struct sp_book){ .clients_max = world.conf->limits.clients, .exchanges_max = world.conf->limits.exchanges };
 	world.env.loop = loop;
 	world.env.conf = world.conf;
@@ -119,10 +120,13 @@ void world_close(void)
 	sp_auth_close(&world.auth);
 	loop_teardown();
 	sp_log_capture(NULL, NULL);
+	sp_audit_close(&world.env.audit);
 	sp_conf_unref(&world.conf);
 	sp_conf_unref(&world.near_conf);
-	for (unsigned i = 0; i < world.far_count; i++)
+	for (unsigned i = 0; i < world.far_count; i++) {
+		sp_audit_close(&world.far[i].env.audit);
 		sp_conf_unref(&world.far[i].conf);
+	}
 }
 
 /* ---- origins -------------------------------------------------------------------------------- */
@@ -194,6 +198,7 @@ struct far *far_open(const char *cert, const char *location, const char *banner,
 	f->conf = load(banner, SP_CONF_CONNECTOR, text);
 	f->book = (struct sp_book){ .clients_max = 100, .exchanges_max = f->conf->limits.exchanges };
 	f->env = (struct sp_front_env){ .loop = loop, .conf = f->conf, .book = &f->book };
+	ck_assert_int_eq(sp_audit_open(f->conf, &f->env.audit, &cause), 0);
 	ck_assert_int_eq(sp_back_exposed_new(loop, f->conf, &f->env.back), 0);
 	ck_assert_msg(sp_uplinks_open(&f->env, &f->uplinks, &cause) == 0, "%s", cause.text);
 	return f;
