@@ -72,7 +72,7 @@ int sp_connectors_attach(struct sp_back *back, struct sp_stream *carrier, const 
 	}
 	p = sp_pools_get(ps, hello->tenant, hello->location, true);
 	meet_older(p, hello);
-	t = sp_tunnel_attach(ps->loop, ps->conf, carrier, ++ps->last_number, hello, &sp_pool_tunnel_events, p);
+	t = sp_tunnel_attach(ps->loop, ps->conf, carrier, hello, &sp_pool_tunnel_events, p);
 	if (!t) {
 		sp_pool_maybe_retire(p);
 		return SP_ENOMEM;

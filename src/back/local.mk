@@ -13,5 +13,10 @@ TESTS += tests/unit/test_back
 tests_unit_test_back_SOURCES = tests/unit/run.h tests/unit/peer.c tests/unit/peer.h
 tests_unit_test_back_SOURCES += tests/unit/back/main.c tests/unit/back/suites.h
 tests_unit_test_back_SOURCES += tests/unit/back/test_direct.c tests/unit/back/test_regions.c
+tests_unit_test_back_SOURCES += tests/unit/back/gate.c tests/unit/back/gate.h tests/unit/net/certs.c tests/unit/net/certs.h
+tests_unit_test_back_SOURCES += tests/unit/back/test_pool.c tests/unit/back/test_connectors.c tests/unit/back/test_credential.c
+tests_unit_test_back_SOURCES += tests/unit/net/web.c tests/unit/net/web.h
+# A clock that tests may put forward.
+tests_unit_test_back_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_loop_now_ms
 tests_unit_test_back_LDADD = $(SP_BACK_LIBS) $(CHECK_LIBS)
 endif

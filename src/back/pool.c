@@ -193,7 +193,7 @@ static bool may_dial(const struct sp_pool *p)
 		dead += sp_tunnel_is_dead(tunnel_of(i));
 	}
 	return p->set->upstream && !p->set->draining && !p->set->closing && !sp_timer_running(&p->backoff) && p->connecting == 0 &&
-	       usable < max && dead < max;
+	       usable < max && dead <= max;
 }
 
 void sp_pool_add_tunnel(struct sp_pool *p, struct sp_tunnel *t)
@@ -209,7 +209,7 @@ static void dial(struct sp_pool *p)
 	struct sp_tunnel *t;
 
 	p->dialled_mono_ms = sp_loop_now_ms(ps->loop);
-	t = sp_tunnel_dial(ps->loop, ps->conf, ps->upstream, ps->ctx, ++ps->last_number, &sp_pool_tunnel_events, p);
+	t = sp_tunnel_dial(ps->loop, ps->conf, ps->upstream, ps->ctx, &sp_pool_tunnel_events, p);
 	if (t) {
 		sp_pool_add_tunnel(p, t);
 		return;

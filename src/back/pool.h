@@ -29,7 +29,6 @@ struct sp_pools { /* the back itself */
 	struct sp_credential *credential;
 	struct sp_list buckets[SP_POOL_BUCKETS];
 	unsigned pool_count;
-	uint64_t last_number;
 	bool draining, closing, credential_refused;
 	bool walking; /* over the pools: none may be retired */
 	void (*on_closed)(void *arg);

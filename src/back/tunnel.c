@@ -282,8 +282,15 @@ static void on_dialled(void *arg, struct sp_stream *s, const struct sp_cause *ca
 	sp_stream_attach(t->tls, &tls_events, t);
 }
 
-static struct sp_tunnel *tunnel_new(struct sp_loop *loop, struct sp_conf *conf, uint64_t number, const struct sp_tunnel_events *ev,
-				    void *arg)
+/* Because: workers share nothing else, but two tunnels of one name in one log help nobody. */
+static uint64_t next_number(void)
+{
+	static uint64_t last;
+
+	return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+static struct sp_tunnel *tunnel_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_tunnel_events *ev, void *arg)
 {
 	struct sp_tunnel *t = calloc(1, sizeof(*t));
 
@@ -291,16 +298,16 @@ static struct sp_tunnel *tunnel_new(struct sp_loop *loop, struct sp_conf *conf, 
 		return NULL;
 	t->loop = loop;
 	t->conf = sp_conf_ref(conf);
-	t->number = number;
+	t->number = next_number();
 	t->ev = ev;
 	t->arg = arg;
 	return t;
 }
 
 struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream,
-				 struct sp_tls_ctx *ctx, uint64_t number, const struct sp_tunnel_events *ev, void *arg)
+				 struct sp_tls_ctx *ctx, const struct sp_tunnel_events *ev, void *arg)
 {
-	struct sp_tunnel *t = tunnel_new(loop, conf, number, ev, arg);
+	struct sp_tunnel *t = tunnel_new(loop, conf, ev, arg);
 
 	if (!t)
 		return NULL;
@@ -312,11 +319,11 @@ struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, con
 	return NULL;
 }
 
-struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, struct sp_stream *carrier, uint64_t number,
+struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, struct sp_stream *carrier,
 				   const struct sp_connector_hello *hello, const struct sp_tunnel_events *ev, void *arg)
 {
 	static const struct sp_stream_events nobody = { 0 };
-	struct sp_tunnel *t = tunnel_new(loop, conf, number, ev, arg);
+	struct sp_tunnel *t = tunnel_new(loop, conf, ev, arg);
 
 	if (t) {
 		t->hello = hello_copy(hello);

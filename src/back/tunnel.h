@@ -33,7 +33,7 @@ struct sp_tunnel_events {
 
 struct sp_tunnel {
 	struct sp_list node; /* the pool's */
-	uint64_t number;     /* in logs: "tunnel 7" */
+	uint64_t number;     /* in logs: "tunnel 7"; of this process */
 	enum sp_tunnel_state state;
 	struct sp_loop *loop;
 	struct sp_conf *conf;
@@ -57,9 +57,9 @@ struct sp_tunnel {
 /* Dials upstream->url; upstream is a part of conf. NULL when memory is out. on_closed also reports a failed dial, never inside this
  * call. */
 struct sp_tunnel *sp_tunnel_dial(struct sp_loop *loop, struct sp_conf *conf, const struct sp_conf_upstream *upstream,
-				 struct sp_tls_ctx *ctx, uint64_t number, const struct sp_tunnel_events *ev, void *arg);
+				 struct sp_tls_ctx *ctx, const struct sp_tunnel_events *ev, void *arg);
 /* Takes over the carrier in any case. NULL when memory is out. */
-struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, struct sp_stream *carrier, uint64_t number,
+struct sp_tunnel *sp_tunnel_attach(struct sp_loop *loop, struct sp_conf *conf, struct sp_stream *carrier,
 				   const struct sp_connector_hello *hello, const struct sp_tunnel_events *ev, void *arg);
 unsigned sp_tunnel_room(const struct sp_tunnel *t); /* 0 unless READY */
 /* READY by name only: its connection has failed and lasts until its last words are out. */
