@@ -1,6 +1,7 @@
 # Integration tests: real programs and clients; see README.md there. Each file is one test program that writes TAP.
 PYTHON3 = /usr/bin/python3
 SP_INTEGRATION_TESTS = \
+  tests/integration/test_audit.py \
   tests/integration/test_bulk.py \
   tests/integration/test_clients.py \
   tests/integration/test_failures.py \
@@ -24,4 +25,4 @@ EXTRA_DIST += $(SP_INTEGRATION_TESTS) tests/integration/README.md tests/integrat
   tests/integration/harness/__init__.py tests/integration/harness/env.py tests/integration/harness/h2.py tests/integration/harness/http1.py \
   tests/integration/harness/lsan.supp tests/integration/harness/net.py tests/integration/harness/origins.py \
   tests/integration/harness/pki.py tests/integration/harness/program.py tests/integration/harness/socks5.py \
-  tests/integration/harness/tap.py tests/integration/harness/tokens.py tests/integration/harness/topology.py
+  tests/integration/harness/tap.py tests/integration/harness/tokens.py tests/integration/harness/topology.py tests/integration/harness/trail.py

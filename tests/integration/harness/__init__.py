@@ -10,3 +10,4 @@ from .socks5 import *  # noqa: F401,F403
 from .http1 import *  # noqa: F401,F403
 from .topology import *  # noqa: F401,F403
 from .h2 import *  # noqa: F401,F403
+from .trail import *  # noqa: F401,F403
