@@ -26,7 +26,7 @@ int sp_auth_worker_open(struct sp_auth *a, struct sp_loop *loop, struct sp_auth_
 /* Cancels what runs (SP_END_SHUTDOWN, callbacks are not called), closes the plugins' worker contexts. */
 void sp_auth_worker_close(struct sp_auth_worker **w);
 
-struct sp_auth_request { /* all borrowed until the callback; absent = not sent */
+struct sp_auth_request { /* borrowed for the call of sp_auth_start(); absent = not sent */
 	uint64_t conn_id;
 	const char *listener, *client_addr;
 	enum { SP_AUTH_NONE, SP_AUTH_USERPASS, SP_AUTH_BEARER } kind;

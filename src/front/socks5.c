@@ -75,12 +75,12 @@ static int refuse(struct sp_conn *c, enum sp_outcome o, int err, const char *why
 
 /* ---- greeting -------------------------------------------------------------------- */
 
-/* A credential is asked for where the chain needs one, even if the client would rather send none; elsewhere only when the
- * client insists. Never GSSAPI. */
+/* A credential is asked for where the chain needs one, even if the client would rather send none. Elsewhere a client that knows
+ * method 0x80 may say its location by it; a password is taken only when the client insists. Never GSSAPI. */
 static uint8_t choose_method(struct sp_conn *c, const struct sp_socks_greeting *g)
 {
 	static const uint8_t with_token[] = { SP_SOCKS_METHOD_TOKEN, SP_SOCKS_METHOD_USERPASS };
-	static const uint8_t without[] = { SP_SOCKS_METHOD_NONE, SP_SOCKS_METHOD_USERPASS, SP_SOCKS_METHOD_TOKEN };
+	static const uint8_t without[] = { SP_SOCKS_METHOD_TOKEN, SP_SOCKS_METHOD_NONE, SP_SOCKS_METHOD_USERPASS };
 	bool wants = sp_conn_wants_token(c);
 	const uint8_t *list = wants ? with_token : without;
 	size_t i, n = wants ? sizeof(with_token) : sizeof(without);

@@ -195,6 +195,8 @@ int sp_server_run(const char *file, enum sp_conf_kind kind, const char *plugin_d
 	int code = SP_EXIT_CONFIG;
 
 	raise_descriptors();
+	/* Look-ups of names share libuv's threads, of which there are 4: a few names that time out would hold up all others. */
+	(void)setenv("UV_THREADPOOL_SIZE", "32", 0);
 	if (load(&s, file, kind, plugin_dir, &r) == 0) {
 		code = run(&s, &r);
 		(void)record(&s, SP_AUDIT_STOP, SP_AUDIT_NONE, code == SP_EXIT_OK ? NULL : r.text);

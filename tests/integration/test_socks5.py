@@ -21,23 +21,32 @@ def _(t):
         ((METHOD_NONE, GSSAPI), NO_METHOD, METHOD_NONE),
         ((GSSAPI,), NO_METHOD, NO_METHOD),
         ((METHOD_NONE, GSSAPI, USERPASS), USERPASS, METHOD_NONE),
-        ((METHOD_NONE, TOKEN), TOKEN, METHOD_NONE),
-        ((USERPASS, TOKEN), TOKEN, None),
+        ((METHOD_NONE, TOKEN), TOKEN, TOKEN),
+        ((USERPASS, TOKEN), TOKEN, TOKEN),
         ((TOKEN,), TOKEN, TOKEN),
         ((USERPASS,), USERPASS, USERPASS),
         ((), NO_METHOD, NO_METHOD),
         ((0x03, 0x55, 0xfe), NO_METHOD, NO_METHOD),
-        (tuple(range(255)), TOKEN, METHOD_NONE),
+        (tuple(range(255)), TOKEN, TOKEN),
     )
     for offered, with_token, without in table:
         for sp, want in ((asks, with_token), (free, without)):
-            if want is None:
-                continue
             with Socks5(sp.address("socks5")) as c:
                 got = c.select(*offered)
                 equal(f"{got:02x}", f"{want:02x}", f"{sp.name}, offered {offered[:6]}")
                 if got == NO_METHOD:
                     equal(read_end(c.s), ("eof", b""), "after FF")
+
+
+@test("where nobody is asked, a client that knows 80 says its location by it, without a token")
+def _(t):
+    origin, sp = Origin(t, tagged("hi")), all_in_one(t)
+    with Socks5(sp.address("socks5")) as c:
+        equal(c.select(METHOD_NONE, TOKEN), TOKEN, "method")
+        equal(c.give_token("", "site 1"), 0, "status")
+        equal(c.ask(*origin.addr), 0, "reply")
+        equal(read_exact(c.s, 3), b"hi\n", "tag")
+    sp.outcome("ok", location="site 1")
 
 
 @test("a client that offers only 80 or only 02 is served where nobody is asked")
