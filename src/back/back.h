@@ -55,7 +55,8 @@ int sp_back_connectors_new(struct sp_loop *loop, struct sp_conf *conf, struct sp
 /* ---- tunnels of connectors ------------------------------------------------ */
 struct sp_connector_hello { /* copied */
 	const char *tenant;	/* from the credential, never from a field that the connector sends */
-	const char *location, *connector_id, *instance, *version, *peer; /* "" = none; peer: address text */
+	const char *location, *connector_id, *instance, *version, *peer; /* "" = none; peer: address text. connector_id: as it calls
+									    itself, else its principal */
 	unsigned index;
 	int64_t expires_at;	/* the credential's; the tunnel is drained then; 0 = never */
 };

@@ -216,7 +216,7 @@ static const struct sp_conf_key gateway_keys[] = {
 	{ "location", SP_KEY_TEXT, CONNECTOR, .value = "", CONF(connector.location),
 	  .text = "Which of the tenant's connectors this is; \"\" is the one without a location id." },
 	{ "id", SP_KEY_TEXT, CONNECTOR, CONF(connector.id),
-	  .text = "Names this connector in the gateway's logs; absent: the host name." },
+	  .text = "Names this connector in the gateway's logs; absent: the host name, or the certificate where it says all there is to say." },
 	{ "tunnels", SP_KEY_INT, CONNECTOR, .min = 1, .max = 8, .value = "2", CONF(connector.tunnels),
 	  .text = "Tunnels that are kept to each gateway." },
 	END

@@ -140,7 +140,9 @@ static enum sp_outcome may_turn(struct tunnel_client *t, const struct sp_connect
 /* The connection changes hands: from here on it is a tunnel of the pool. */
 static void turn(struct tunnel_client *t, const struct sp_identity *id)
 {
-	struct sp_connector_hello hello = { .tenant = id->tenant, .location = t->upgrade.location, .connector_id = t->upgrade.connector_id,
+	/* By ALPN rh2 there is only a certificate to say which one it is. */
+	const char *name = t->upgrade.connector_id[0] || !id->principal ? t->upgrade.connector_id : id->principal;
+	struct sp_connector_hello hello = { .tenant = id->tenant, .location = t->upgrade.location, .connector_id = name,
 					    .instance = t->upgrade.instance, .version = t->upgrade.version, .peer = t->client.peer,
 					    .index = t->upgrade.index, .expires_at = id->expires_at };
 	enum sp_outcome outcome = may_turn(t, &hello);

@@ -5,6 +5,7 @@
  *   link: CONNECTING -> TLS -> UPGRADING -> SERVING -> CLOSED        (with only a client certificate, UPGRADING is left out) */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/secret.h"
@@ -383,14 +384,24 @@ static void dial(struct slot *s)
 
 /* ---- all of them ----------------------------------------------------------------------------------------------- */
 
+/* Is there anything that only the upgrade request can say? ALPN rh2 carries the certificate and no more. An id that is only the host
+ * name was not chosen by anybody: there the certificate names the connector. */
+static bool certificate_says_all(const struct sp_conf_connector *c)
+{
+	char host[sizeof(c->id)] = "";
+
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
+	return c->cert_file && !c->token_file && !c->location[0] && strcmp(c->id, host) == 0;
+}
+
 static int make_contexts(struct sp_uplinks *u, struct sp_cause *cause)
 {
 	static const char *const http1[] = { SP_ALPN_HTTP1, NULL }, *const reverse[] = { SP_ALPN_REVERSE, NULL };
 	const struct sp_conf_connector *c = &u->env->conf->connector;
 	struct sp_tls_config cfg = { .cert_file = c->cert_file, .key_file = c->key_file, .ca_file = c->ca_file };
 
-	/* ALPN rh2 carries neither a token nor a location. */
-	u->reverse = !c->token_file && c->cert_file && !c->location[0];
+	u->reverse = certificate_says_all(c);
 	cfg.alpn = u->reverse ? reverse : http1;
 	return sp_tls_ctx_new(&cfg, u->reverse ? &u->ctx_reverse : &u->ctx_upgrade, cause);
 }

@@ -50,7 +50,8 @@ def _(t):
     gw, origin = Gateway(t), Origin(t, echo)
     spy = Spy(t, gw)
     gw.addr = spy.addr
-    gw.connector("c1", {"sys.virtual:1": origin.text}, tunnels=2)
+    gw.connector("c1", {"sys.virtual:1": origin.text}, tunnels=2, id="")
+    equal(gw.program.wait(1, event="connector", message="connected")["connector"], "CN=c1,O=acme", "its certificate names it")
     sp = gw.proxy()
     ask(sp)
     equal([b"\x03rh2" in h for h in spy.hellos], [True, True, False], "rh2 in the hellos of two tunnels and of the proxy")
@@ -68,6 +69,14 @@ def _(t):
     gw.addr = addr
     sp = gw.proxy({"apps": [gw.idp.plugin()]})
     ask(sp, token=gw.idp.token("acme"), location="plant")
+
+
+@test("proxy -> gateway <- connector, client certificates and an id: it reaches the gateway")
+def _(t):
+    gw, origin = Gateway(t), Origin(t, echo)
+    gw.connector("c1", {"sys.virtual:1": origin.text}, id="warehouse-1")
+    equal(gw.program.wait(1, event="connector", message="connected")["connector"], "warehouse-1", "the connector in the gateway's log")
+    ask(gw.proxy())
 
 
 @test("proxy -> gateway <- connector, bearer tokens on both sides")

@@ -110,9 +110,11 @@ def gateway_upstream(addr, ca_file, cert=None, token_file=None, host=None):
 
 def connector(t, name, addr, ca_file, expose, *, cert=None, token_file=None, location="", tunnels=1, extra="", host=None, id=None,
               level="debug"):
-    """Started, not waited for. expose: virtual "host:port" -> internal "host:port"."""
+    """Started, not waited for. expose: virtual "host:port" -> internal "host:port". id: by default the name; "" = not configured."""
     gateway = {"url": f"https://{host}:{addr[1]}" if host else f"https://{text_of(addr)}", "ca_file": ca_file,
-               "location": location, "id": id or name, "tunnels": tunnels}
+               "location": location, "tunnels": tunnels}
+    if id != "":
+        gateway["id"] = id or name
     if cert:
         gateway["cert_file"], gateway["key_file"] = cert
     if token_file:

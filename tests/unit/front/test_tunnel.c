@@ -188,6 +188,34 @@ START_TEST(a_client_that_leaves_frees_everything)
 }
 END_TEST
 
+START_TEST(answers_probes_of_its_health)
+{
+	static const struct { const char *method, *path, *status, *content; } cases[] = {
+		{ "GET", "/healthcheck", "200 OK", "ok\n" },
+		{ "HEAD", "/healthcheck", "200 OK", "" },
+		{ "HEAD", "/elsewhere", "404 Not Found", "" },
+		{ "POST", "/healthcheck", "404 Not Found", "Nothing is here. Connectors ask for /.well-known/sallyport/tunnel.\n" },
+	};
+	char text[200];
+	struct raw r;
+
+	usual();
+	for (unsigned i = 0; i < SP_COUNT_OF(cases); i++) {
+		raw_open(&r, NULL, "http/1.1");
+		snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: localhost\r\n\r\n", cases[i].method, cases[i].path);
+		peer_send_str(&r.p, text);
+		peer_await_eof(&r.p);
+		ck_assert_int_eq(sp_buf_append(&r.p.in, "", 1), 0);
+		snprintf(text, sizeof(text), "HTTP/1.1 %s\r\n", cases[i].status);
+		ck_assert_ptr_eq(strstr((const char *)sp_buf_data(&r.p.in).p, text), sp_buf_data(&r.p.in).p);
+		snprintf(text, sizeof(text), "\r\n\r\n%s", cases[i].content);
+		ck_assert_str_eq(strstr((const char *)sp_buf_data(&r.p.in).p, "\r\n\r\n"), text);
+		peer_end(&r.p);
+	}
+	world_close();
+}
+END_TEST
+
 /* Cancelled at once, after some turns, and at every later moment until it is open. */
 START_TEST(an_open_may_be_cancelled_at_any_time)
 {
@@ -228,6 +256,7 @@ Suite *sp_suite_tunnel(void)
 	tcase_add_test(tc, asks_for_some_tenant);
 	tcase_add_test(tc, fails_what_runs_when_the_connector_is_lost);
 	tcase_add_test(tc, a_client_that_leaves_frees_everything);
+	tcase_add_test(tc, answers_probes_of_its_health);
 	tcase_add_test(tc, an_open_may_be_cancelled_at_any_time);
 	suite_add_tcase(s, tc);
 	return s;
