@@ -23,7 +23,7 @@ struct sp_fetcher {
 	CURLM *multi;
 	struct sp_timer timer;
 	struct sp_list fetches;
-	bool *freed; /* while completions are told: set to true by sp_fetcher_free() */
+	bool telling, free_later; /* completions are being told; sp_fetcher_free() was called meanwhile */
 };
 
 struct sp_fetch {
@@ -115,14 +115,20 @@ static void complete(struct sp_fetch *f, CURLcode code)
 	sp_buf_wipe(&body);
 }
 
+static void fetcher_free(struct sp_fetcher *fr)
+{
+	curl_multi_cleanup(fr->multi);
+	sp_timer_stop(fr->loop, &fr->timer);
+	free(fr);
+}
+
 static void collect(struct sp_fetcher *fr)
 {
-	bool freed = false;
 	CURLMsg *m;
 	int left;
 
-	fr->freed = &freed;
-	while (!freed && (m = curl_multi_info_read(fr->multi, &left)) != NULL) {
+	fr->telling = true;
+	while (!fr->free_later && (m = curl_multi_info_read(fr->multi, &left)) != NULL) {
 		struct sp_fetch *f = NULL;
 		CURLcode code = m->data.result;
 
@@ -131,8 +137,9 @@ static void collect(struct sp_fetcher *fr)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)(void *)&f);
 		complete(f, code);
 	}
-	if (!freed)
-		fr->freed = NULL;
+	fr->telling = false;
+	if (fr->free_later)
+		fetcher_free(fr);
 }
 
 /* ---- libcurl <-> loop ------------------------------------------------------------- */
@@ -242,13 +249,12 @@ void sp_fetcher_free(struct sp_fetcher **frp)
 	*frp = NULL;
 	if (!fr)
 		return;
-	if (fr->freed)
-		*fr->freed = true;
 	SP_LIST_EACH(n, &fr->fetches, tmp)
 		fetch_free(SP_CONTAINER_OF(n, struct sp_fetch, node));
-	curl_multi_cleanup(fr->multi);
-	sp_timer_stop(fr->loop, &fr->timer);
-	free(fr);
+	if (fr->telling)
+		fr->free_later = true;
+	else
+		fetcher_free(fr);
 }
 
 /* ---- one request ------------------------------------------------------------------ */
