@@ -29,7 +29,9 @@ if WITH_JWT
 # Everything of the jwt plugin but the plugin itself: unit tests link it.
 noinst_LTLIBRARIES += plugins/libjwtverify.la
 plugins_libjwtverify_la_SOURCES = plugins/jwt/alg.c plugins/jwt/alg.h plugins/jwt/keyset.c plugins/jwt/keyset.h \
-  plugins/jwt/cache.c plugins/jwt/cache.h plugins/jwt/issuer.c plugins/jwt/issuer.h plugins/jwt/policy.c plugins/jwt/policy.h \
+  plugins/jwt/cache.c plugins/jwt/cache.h plugins/jwt/discovery.c plugins/jwt/discovery.h \
+  plugins/jwt/file.c plugins/jwt/file.h plugins/jwt/source.c plugins/jwt/source.h plugins/jwt/sources.c plugins/jwt/sources.h \
+  plugins/jwt/issuer.c plugins/jwt/issuer.h plugins/jwt/policy.c plugins/jwt/policy.h \
   plugins/jwt/verify.c plugins/jwt/verify.h
 plugins_libjwtverify_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 plugins_libjwtverify_la_CFLAGS = $(SP_PLUGIN_CFLAGS) $(SSL_CFLAGS)

@@ -353,8 +353,10 @@ static struct jwt_keyset *keyset_new(void)
 	static _Atomic uint64_t serial;
 	struct jwt_keyset *ks = calloc(1, sizeof(*ks));
 
-	if (ks)
+	if (ks) {
 		ks->serial = atomic_fetch_add(&serial, 1) + 1;
+		ks->refs = 1;
+	}
 	return ks;
 }
 
@@ -429,17 +431,23 @@ int jwt_keyset_import_secret(const char *bytes, size_t n, uint32_t algs, struct 
 	return 0;
 }
 
+struct jwt_keyset *jwt_keyset_ref(struct jwt_keyset *ks)
+{
+	atomic_fetch_add(&ks->refs, 1);
+	return ks;
+}
+
 void jwt_keyset_free(struct jwt_keyset **ksp)
 {
 	struct jwt_keyset *ks = *ksp;
 
-	if (!ks)
+	*ksp = NULL;
+	if (!ks || atomic_fetch_sub(&ks->refs, 1) > 1)
 		return;
 	for (unsigned i = 0; i < ks->count; i++)
 		key_deinit(&ks->keys[i]);
 	free(ks->keys);
 	free(ks);
-	*ksp = NULL;
 }
 
 bool jwt_keyset_has(const struct jwt_keyset *ks, const uint8_t id[JWT_KEY_ID_BYTES])

@@ -1,5 +1,6 @@
 /* What tokens are verified with: the public keys of a JWK set (RFC 7517), or one shared secret; never both in one set. Imported
- * once and kept, each key bound to the algorithms that it may verify. Immutable after import, so every thread may use it. */
+ * once and kept, each key bound to the algorithms that it may verify. Immutable after import, so every thread may use it; counted,
+ * so who verifies with a set may keep it while a newer one takes its place. */
 #ifndef SP_PLUGINS_JWT_KEYSET_H
 #define SP_PLUGINS_JWT_KEYSET_H
 
@@ -27,6 +28,7 @@ struct jwt_key {
 
 struct jwt_keyset {
 	uint64_t serial; /* no other set of this process has it */
+	_Atomic unsigned refs;
 	struct jwt_key *keys;
 	unsigned count;
 	unsigned skipped;  /* keys of the set that are for something else, or of kinds unknown to us */
@@ -39,6 +41,8 @@ int jwt_keyset_import(const char *text, size_t n, struct jwt_keyset **out, char 
 /* The same with a shared secret: a line end at the end of the bytes is not part of it. The key has no name and verifies tokens
  * whatever key they name; of `algs` (the group's) those whose digest is not longer than the secret. */
 int jwt_keyset_import_secret(const char *bytes, size_t n, uint32_t algs, struct jwt_keyset **out, char *why, size_t why_size);
+/* One more holder: any thread. Each holder frees once; *ks may be NULL. */
+struct jwt_keyset *jwt_keyset_ref(struct jwt_keyset *ks);
 void jwt_keyset_free(struct jwt_keyset **ks);
 
 enum jwt_found { JWT_FOUND, JWT_FOUND_NONE, JWT_FOUND_SEVERAL };

@@ -155,7 +155,7 @@ void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_r
 	r.conn_id = s->x.conn_id;
 	r.listener = s->x.listener;
 	r.client_addr = s->x.client;
-	if (chain >= 0)
+	if (chain >= 0 && (unsigned)chain < s->env->conf->chain_count)
 		s->chain = s->env->conf->chains[chain].name;
 	if (chain < 0 || !s->env->auth_worker) {
 		fail_later(s, SP_OUTCOME_FORBIDDEN, SP_EDENIED, "this listener has no chain");
