@@ -4,6 +4,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_audit.py \
   tests/integration/test_bulk.py \
   tests/integration/test_clients.py \
+  tests/integration/test_credentials.py \
   tests/integration/test_failures.py \
   tests/integration/test_http.py \
   tests/integration/test_isolation.py \
