@@ -11,3 +11,4 @@ from .http1 import *  # noqa: F401,F403
 from .topology import *  # noqa: F401,F403
 from .h2 import *  # noqa: F401,F403
 from .trail import *  # noqa: F401,F403
+from .idp import *  # noqa: F401,F403
