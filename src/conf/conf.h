@@ -57,7 +57,7 @@ struct sp_conf_upstream {
 	struct sp_authority url;	/* gateway: https://host[:port], default port 443 */
 	char *ca_file;			/* NULL: the system's store */
 	char *cert_file, *key_file;	/* client certificate; NULL: none */
-	char *token_file;		/* bearer token, re-read for every new tunnel; NULL: none */
+	char *token_file;		/* bearer token, read again while exchanges ask; NULL: none */
 	char *service_key_file;		/* in its place: tokens by a service key (auth/service_key.h); NULL: none */
 	char *service_key_ca_file;	/* who signs the token server's certificate; NULL: the system's store */
 };

@@ -150,7 +150,7 @@ static const struct sp_conf_key listener_keys[] = {
 
 static const struct sp_conf_key upstream_token_keys[] = {
 	{ "file", SP_KEY_FILE, PROXY, .required = SP_ALWAYS, UPSTREAM(token_file),
-	  .text = "The file that holds it; read again for every new tunnel." },
+	  .text = "The file that holds it; a renewed one is the next exchanges' within a second, and at once when the gateway refuses the old." },
 	END
 };
 
