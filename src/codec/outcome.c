@@ -145,6 +145,7 @@ static bool of_word(struct sp_slice word, enum sp_outcome *out)
 	case SP_OUTCOME_NO_CREDENTIAL:
 	case SP_OUTCOME_BAD_CREDENTIAL:
 	case SP_OUTCOME_EXPIRED_CREDENTIAL:
+	case SP_OUTCOME_IDENTITY_EXPIRED:
 		*out = SP_OUTCOME_GATEWAY_AUTH;
 		return true;
 	case SP_OUTCOME_CLIENT_GONE:
@@ -276,7 +277,8 @@ enum sp_outcome sp_outcome_of_answer(unsigned http_status, struct sp_slice proxy
 
 static bool is_about_credential(enum sp_outcome o)
 {
-	return o == SP_OUTCOME_NO_CREDENTIAL || o == SP_OUTCOME_BAD_CREDENTIAL || o == SP_OUTCOME_EXPIRED_CREDENTIAL;
+	return o == SP_OUTCOME_NO_CREDENTIAL || o == SP_OUTCOME_BAD_CREDENTIAL || o == SP_OUTCOME_EXPIRED_CREDENTIAL ||
+	       o == SP_OUTCOME_IDENTITY_EXPIRED;
 }
 
 static bool is_about_caller(enum sp_outcome o)

@@ -14,6 +14,7 @@
 	X(NO_CREDENTIAL, "no_credential", 0x05, 0x01, 407, "http_request_denied")                                      \
 	X(BAD_CREDENTIAL, "bad_credential", 0x05, 0x01, 407, "http_request_denied")                                    \
 	X(EXPIRED_CREDENTIAL, "expired_credential", 0x05, 0x01, 407, "http_request_denied")                            \
+	X(IDENTITY_EXPIRED, "identity_expired", 0x05, 0x01, 407, "http_request_denied") /* while it was open */          \
 	X(FORBIDDEN, "forbidden", 0x05, 0x01, 403, "http_request_denied")                                              \
 	X(TENANT_UNKNOWN, "tenant_unknown", 0x05, 0x01, 403, "http_request_denied")                                    \
 	X(TENANT_CONFLICT, "tenant_conflict", 0x05, 0x01, 403, "http_request_denied")                                  \

@@ -100,6 +100,7 @@ struct sp_conf {
 	char *plugin_dir;
 	enum sp_level log_level;
 	bool log_json;
+	bool close_on_expiry; /* PROXY: open exchanges end with the identity of their caller */
 	struct {
 		struct sp_conf_at at;
 		char *file; /* "-": standard output; NULL: no audit trail */

@@ -31,6 +31,7 @@ static const char *const levels[] = { "error", "warn", "notice", "info", "debug"
 static const char *const formats[] = { "text", "json", NULL };				 /* log_json */
 static const char *const audit_formats[] = { "json", "sap", NULL };	  /* audit.sap */
 static const char *const audit_failures[] = { "continue", "deny", NULL }; /* audit.deny */
+static const char *const expiries[] = { "finish", "close", NULL };	  /* close_on_expiry */
 static const char *const protocols[] = { "socks5", "http", "forward", "tunnel", NULL }; /* enum sp_protocol */
 static const char *const upstreams[] = { "direct", "gateway", "connectors", NULL };	 /* enum sp_upstream */
 static const char *const exposed[] = { "tcp", NULL };
@@ -247,6 +248,9 @@ const struct sp_conf_key sp_conf_keys[] = {
 	{ "tunnels", SP_KEY_GROUP, BOTH, .members = tunnel_keys, .text = "Connections that carry many exchanges." },
 	{ "auth", SP_KEY_CHAINS, PROXY,
 	  .text = "Chains of plugins by name: each a list of groups with the member \"plugin\" and that plugin's own settings." },
+	{ "on_expiry", SP_KEY_WORD, PROXY, .words = expiries, .value = "finish", CONF(close_on_expiry),
+	  .text = "A caller's identity expires (its token, its certificate) while its exchanges are open: they finish, or are closed. New "
+		  "ones are refused in either case, and the tunnels of connectors are drained." },
 	{ "listeners", SP_KEY_GROUPS, PROXY, .required = SP_ALWAYS, .min = 1, .members = listener_keys, CONF(listeners),
 	  COUNT(listener_count, listeners), .check = sp_check_listener,
 	  .text = "Where clients, proxies and connectors arrive." },

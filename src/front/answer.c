@@ -14,6 +14,7 @@ static const char *sentence(enum sp_outcome o)
 	case SP_OUTCOME_BAD_CREDENTIAL:
 		return "The credential was not accepted";
 	case SP_OUTCOME_EXPIRED_CREDENTIAL:
+	case SP_OUTCOME_IDENTITY_EXPIRED:
 		return "The credential has expired";
 	case SP_OUTCOME_FORBIDDEN:
 		return "The caller may not use this proxy";

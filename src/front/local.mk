@@ -21,7 +21,7 @@ tests_unit_test_front_SOURCES += tests/unit/front/fixture.c tests/unit/front/fix
 tests_unit_test_front_SOURCES += tests/unit/front/test_answer.c tests/unit/front/test_front.c
 tests_unit_test_front_SOURCES += tests/unit/front/test_socks5.c tests/unit/front/test_http.c tests/unit/front/test_forward.c
 tests_unit_test_front_SOURCES += tests/unit/front/world.c tests/unit/front/world.h tests/unit/net/certs.c tests/unit/net/certs.h
-tests_unit_test_front_SOURCES += tests/unit/front/test_tunnel.c tests/unit/front/test_trail.c
+tests_unit_test_front_SOURCES += tests/unit/front/test_tunnel.c tests/unit/front/test_trail.c tests/unit/front/test_expiry.c
 tests_unit_test_front_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/front \
   -DSP_TEST_JUDGE='"$(abs_top_builddir)/tests/unit/front/judge/.libs/judge.so"'
 tests_unit_test_front_CPPFLAGS += -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"'

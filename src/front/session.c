@@ -1,9 +1,13 @@
 /* See session.h. */
 #include "front/session.h"
 
+#include <time.h>
+
 #include "base/alloc.h"
 #include "base/must.h"
 #include "front/trail.h"
+
+#define EXPIRED_MEANWHILE "the caller's identity has expired since it was established"
 
 /* ---- the end ------------------------------------------------------------------ */
 
@@ -174,6 +178,51 @@ void sp_session_identified(struct sp_session *s, const char *tenant, const char 
 	s->state = SP_SESSION_IDENTIFIED;
 }
 
+/* ---- expiry ------------------------------------------------------------------------- */
+
+#define EXPIRY_LOOK_MS (5 * 60 * 1000u) /* the clock on the wall may be set: how long that may go unnoticed */
+
+/* How long the identity still holds; 0: it has expired. Never: UINT64_MAX. */
+static uint64_t identity_left_ms(const struct sp_session *s)
+{
+	int64_t expires_at = s->x.identity.expires_at, now_ms;
+	struct timespec now;
+
+	if (!expires_at)
+		return UINT64_MAX;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (expires_at <= now.tv_sec)
+		return 0;
+	if (expires_at - now.tv_sec > EXPIRY_LOOK_MS)
+		return EXPIRY_LOOK_MS; /* no overflow below, whatever a credential says */
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (uint64_t)(expires_at * 1000 - now_ms);
+}
+
+static void watch_expiry(struct sp_session *s);
+
+static void on_expiry(struct sp_timer *t)
+{
+	struct sp_session *s = SP_CONTAINER_OF(t, struct sp_session, timer);
+	struct sp_cause cause = { 0 };
+
+	if (identity_left_ms(s) > 0) {
+		watch_expiry(s);
+		return;
+	}
+	sp_cause_set(&cause, SP_EDENIED, SP_DOMAIN_SELF, 0, "the caller's identity has expired, and on_expiry is \"close\"");
+	sp_session_fail(s, SP_OUTCOME_IDENTITY_EXPIRED, &cause);
+}
+
+/* One timer per exchange, of which the bytes that pass know nothing. */
+static void watch_expiry(struct sp_session *s)
+{
+	uint64_t left = identity_left_ms(s);
+
+	if (s->env->conf->close_on_expiry && left != UINT64_MAX)
+		sp_timer_start(s->env->loop, &s->timer, left < EXPIRY_LOOK_MS ? left : EXPIRY_LOOK_MS, on_expiry);
+}
+
 /* ---- open --------------------------------------------------------------------------- */
 
 static void on_upstream_closed(void *arg, const struct sp_cause *cause)
@@ -188,7 +237,8 @@ static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome
 {
 	static const struct sp_stream_events waiting = { .on_data = take_nothing, .on_closed = on_upstream_closed };
 	struct sp_session *s = arg;
-	struct sp_cause unrecorded = { 0 };
+	const struct sp_front_env *env = s->env;
+	struct sp_cause why = { 0 };
 
 	s->opening = NULL;
 	if (!stream) {
@@ -198,9 +248,14 @@ static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome
 	sp_timer_stop(s->env->loop, &s->timer);
 	s->upstream = stream;
 	sp_stream_attach(stream, &waiting, s);
+	if (env->conf->close_on_expiry && identity_left_ms(s) == 0) {
+		sp_cause_set(&why, SP_EDENIED, SP_DOMAIN_SELF, 0, EXPIRED_MEANWHILE);
+		fail(s, SP_OUTCOME_EXPIRED_CREDENTIAL, &why);
+		return;
+	}
 	if (sp_trail_opened(s) < 0) {
-		sp_cause_set(&unrecorded, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
-		fail(s, SP_OUTCOME_UNAVAILABLE, &unrecorded);
+		sp_cause_set(&why, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
+		fail(s, SP_OUTCOME_UNAVAILABLE, &why);
 		return;
 	}
 	s->x.opened_mono_ms = sp_loop_now_ms(s->env->loop);
@@ -223,6 +278,11 @@ void sp_session_open(struct sp_session *s)
 	struct sp_front_env *env = s->env;
 
 	sp_must(s->state == SP_SESSION_IDENTIFIED);
+	if (identity_left_ms(s) == 0) { /* SOCKS5 clients may take their time between credential and request */
+		s->state = SP_SESSION_OPENING;
+		fail_later(s, SP_OUTCOME_EXPIRED_CREDENTIAL, SP_EDENIED, EXPIRED_MEANWHILE);
+		return;
+	}
 	if (sp_trail_identified(s) < 0) {
 		s->state = SP_SESSION_OPENING;
 		fail_later(s, SP_OUTCOME_UNAVAILABLE, SP_ESYS, SP_TRAIL_UNRECORDED);
@@ -240,6 +300,7 @@ void sp_session_open(struct sp_session *s)
 
 static void end(struct sp_session *s)
 {
+	sp_timer_stop(s->env->loop, &s->timer);
 	s->state = SP_SESSION_ENDED;
 	sp_trail_ended(s, SP_SESSION_RELAYING);
 	sp_exchange_end(&s->x, s->env->loop);
@@ -292,6 +353,8 @@ void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool clien
 		sp_cause_set(&cause, SP_ENOMEM, SP_DOMAIN_SELF, 0, "relay: out of memory");
 		sp_exchange_fail(&s->x, SP_OUTCOME_LIMIT, &cause);
 		sp_timer_start(s->env->loop, &s->timer, 0, on_end_later);
+	} else {
+		watch_expiry(s);
 	}
 	s->upstream = NULL;
 }

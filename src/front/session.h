@@ -41,7 +41,8 @@ struct sp_session {
 	struct sp_back_open *opening;
 	struct sp_stream *upstream; /* OPENED only */
 	struct sp_relay *relay;
-	struct sp_timer timer;	    /* timeouts.open from sp_session_open() to opened; failures that must not come at once */
+	/* timeouts.open from sp_session_open() to opened; failures that must not come at once; RELAYING: the identity's expiry */
+	struct sp_timer timer;
 };
 
 /* s is new (zeroed), or ENDED in an earlier turn: a client connection may have several in turn. Callbacks never come inside a
@@ -55,7 +56,7 @@ int sp_session_begin(struct sp_session *s, struct sp_front_env *env, const struc
 void sp_session_identify(struct sp_session *s, int chain, const struct sp_auth_request *req, bool need_tenant);
 /* Skips the chain: the identity is known (the connector's side; a tunnel's caller). */
 void sp_session_identified(struct sp_session *s, const char *tenant, const char *principal);
-/* x.target and x.location are set. Then on_opened or on_failed. */
+/* x.target and x.location are set. Then on_opened or on_failed; the latter also for an identity that has expired meanwhile. */
 void sp_session_open(struct sp_session *s);
 /* client is taken over; client_ended: its on_eof came already. Then on_ended. */
 void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool client_ended);

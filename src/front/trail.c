@@ -44,9 +44,11 @@ void sp_trail_ended(struct sp_session *s, enum sp_session_state from)
 
 	if (from == SP_SESSION_OPENING && !s->chain && !s->told && !is_departure(o))
 		(void)tell(s, SP_AUDIT_EXCHANGE, is_verdict(o) ? SP_AUDIT_DENIED : SP_AUDIT_ALLOWED);
+	else if (from == SP_SESSION_RELAYING && o == SP_OUTCOME_IDENTITY_EXPIRED)
+		(void)tell(s, SP_AUDIT_EXCHANGE, SP_AUDIT_ENDED);
 	else if (s->told && is_verdict(o))
 		(void)tell(s, SP_AUDIT_EXCHANGE, SP_AUDIT_DENIED);
-	else if (s->told || from >= SP_SESSION_OPENING)
+	else if (s->told || from > SP_SESSION_OPENING)
 		return;
 	else if (is_verdict(o) || (from == SP_SESSION_IDENTIFYING && !is_departure(o)))
 		(void)tell(s, SP_AUDIT_IDENTITY, SP_AUDIT_DENIED);

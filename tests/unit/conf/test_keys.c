@@ -105,6 +105,7 @@ END_TEST
 static const char proxy_text[] =
 	"workers = 64; plugin_dir = \"p\";\n"
 	"log = { level = \"debug\"; format = \"json\"; };\n"
+	"on_expiry = \"close\";\n"
 	"audit = { file = \"au\"; format = \"sap\"; on_failure = \"deny\"; };\n"
 	"timeouts = { handshake = \"1s\"; auth = \"2s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\"; drain = \"0\"; };\n"
 	"limits = { exchanges = 1; clients = 2; token = 300; head = 262144L; stream_window = \"65536\"; connection_window = \"64KiB\";\n"
@@ -129,7 +130,8 @@ START_TEST(proxy_values)
 	ck_assert_str_eq(fx_conf->audit.file + strlen(fx_folder), "/au");
 	ck_assert(fx_conf->audit.sap);
 	ck_assert(fx_conf->audit.deny);
-	ck_assert_uint_eq(fx_conf->audit.at.line, 3);
+	ck_assert_uint_eq(fx_conf->audit.at.line, 4);
+	ck_assert(fx_conf->close_on_expiry);
 	ck_assert_uint_eq(fx_conf->timeouts.handshake_ms, 1000);
 	ck_assert_uint_eq(fx_conf->timeouts.auth_ms, 2000);
 	ck_assert_uint_eq(fx_conf->timeouts.open_ms, 3000);
@@ -253,6 +255,8 @@ static const struct {
 	{ "audit", "format = \"json\"", "audit: \"file\" is missing" },
 	{ "audit", "file = \"-\"; format = \"SAP\"", "audit.format = \"SAP\": must be \"json\" or \"sap\"" },
 	{ "audit", "file = \"-\"; on_failure = \"stop\"", "audit.on_failure = \"stop\": must be \"continue\" or \"deny\"" },
+	{ "", "on_expiry = \"finish\"", NULL },
+	{ "", "on_expiry = \"drain\"", "on_expiry = \"drain\": must be \"finish\" or \"close\"" },
 	{ "timeouts", "idle = \"720h\"", NULL },
 	{ "timeouts", "idle = \"721h\"", "timeouts.idle = \"721h\": out of range, must be from 0 to 720h" },
 	{ "timeouts", "idle = 0", "timeouts.idle: must be a duration as a string with a unit, like \"15s\", is an integer" },

@@ -80,7 +80,7 @@ START_TEST(include_from_another_folder)
 	snprintf(name, sizeof(name), "%s/main.conf", fx_folder + strlen("/tmp/"));
 	ck_assert_int_eq(sp_conf_load(name, SP_CONF_PROXY, &fx_conf, &fx_report), SP_EINVAL);
 	snprintf(name, sizeof(name), "%s/auth.inc:2: unknown key \"x\"; known: workers, plugin_dir, log, audit, timeouts, limits, tunnels, auth, "
-		 "listeners, upstream, regions", fx_folder + strlen("/tmp/"));
+		 "on_expiry, listeners, upstream, regions", fx_folder + strlen("/tmp/"));
 	ck_assert_str_eq(fx_report.text, name);
 }
 END_TEST

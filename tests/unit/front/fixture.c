@@ -110,6 +110,15 @@ static struct sp_back_open *fake_open(struct sp_back *b, struct sp_exchange *x, 
 	return &o->open;
 }
 
+void fake_release(void)
+{
+	struct sp_list *n, *tmp;
+
+	fx.fake.mode = FAKE_OPEN;
+	SP_LIST_EACH(n, &fx.fake.pending, tmp)
+		sp_timer_start(loop, &SP_CONTAINER_OF(n, struct fake_open, node)->timer, 0, on_fake);
+}
+
 static void fake_cancel(struct sp_back_open *open)
 {
 	struct fake_open *o = SP_CONTAINER_OF(open, struct fake_open, open);

@@ -46,6 +46,8 @@ void fixture_folder_remove(void);
 /* listener: its settings but the address; extra: more top-level settings. Chains: "asks" (wants a token), "anyone" (does not,
  * callers without credential are let in), "nobody" (wants none, lets nobody in without one). */
 void fixture_open(const char *listener, const char *extra);
+/* FAKE_HOLD: what is held gets its stream. */
+void fake_release(void);
 /* Closes the front if it is open; everything must come to its end by itself. */
 void fixture_close(void);
 

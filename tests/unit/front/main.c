@@ -10,6 +10,7 @@ int main(void)
 		sp_suite_forward,
 		sp_suite_tunnel,
 		sp_suite_trail,
+		sp_suite_expiry,
 		NULL,
 	});
 }

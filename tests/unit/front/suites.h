@@ -11,5 +11,6 @@ Suite *sp_suite_front(void);
 Suite *sp_suite_answer(void);
 Suite *sp_suite_tunnel(void);
 Suite *sp_suite_trail(void);
+Suite *sp_suite_expiry(void);
 
 #endif

@@ -115,6 +115,7 @@ static void judge_request(void *wctx, sp_ticket t, const sp_request *r, void **s
 		a.why = SP_WHY_NO_CREDENTIAL;
 	} else if (r->secret.p && r->secret.n >= 4 && memcmp(r->secret.p, "good", 4) == 0) {
 		a.verdict = SP_ALLOW;
+		a.expires_at = r->secret.n > 5 && r->secret.p[4] == '/' ? atoll(r->secret.p + 5) : 0;
 	}
 	if (a.verdict == SP_ALLOW) {
 		a.tenant = pc_str("t1");

@@ -1,7 +1,8 @@
 /* A plugin that judges by what the secret says, for the tests of the fronts.
  *
  * Settings: traits (a number); anonymous (bool): callers without a credential are let in.
- * Secrets: "good" and everything that begins with it: ALLOW; "bad", "expired", "forbidden", "unknown" (tenant), "quota", "down":
+ * Secrets: "good" and everything that begins with it: ALLOW, "good/TIME" until that
+ * Unix time; "bad", "expired", "forbidden", "unknown" (tenant), "quota", "down":
  * that refusal; "hold": no answer ever. The tenant is "t1". */
 #ifndef SP_TESTS_JUDGE_H
 #define SP_TESTS_JUDGE_H
