@@ -11,7 +11,6 @@
 #include "base/log.h"
 
 #define REQUESTS_MOST 4096
-#define WAIT_MS 60000
 #define BARRIER "/barrier"
 
 struct web *fx_web;
@@ -139,7 +138,7 @@ int __wrap_sp_fetch_start(struct sp_fetcher *f, const struct sp_fetch_request *r
 	struct sp_fetch_request r = *req;
 
 	ck_assert_uint_gt(r.timeout_ms, 0);
-	ck_assert_uint_le(r.timeout_ms, WAIT_MS);
+	ck_assert_uint_le(r.timeout_ms, FX_WAIT_MS);
 	if (fx_timeout_ms)
 		r.timeout_ms = fx_timeout_ms;
 	return __real_sp_fetch_start(f, &r, cb, arg, out);
@@ -303,7 +302,7 @@ static bool was_called(void *arg)
 
 void fx_wait(struct asker *a)
 {
-	ck_assert(sp_loop_run_until(fx_loop, was_called, a, WAIT_MS));
+	ck_assert(sp_loop_run_until(fx_loop, was_called, a, FX_WAIT_MS));
 }
 
 const char *fx_token(const char *tenant)
@@ -323,7 +322,7 @@ static bool have_arrived(void *arg)
 
 void fx_wait_asked(unsigned n)
 {
-	ck_assert(sp_loop_run_until(fx_loop, have_arrived, &n, WAIT_MS));
+	ck_assert(sp_loop_run_until(fx_loop, have_arrived, &n, FX_WAIT_MS));
 }
 
 static void on_barrier(void *arg, int http_status, struct sp_slice data, int64_t fresh_until, const struct sp_cause *cause)
@@ -344,11 +343,11 @@ void fx_settle(void)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct sp_fetch_request req = { .url = web_url(fx_web, BARRIER), .ca_file = CERT("ca"), .max_bytes = 10,
-						.timeout_ms = WAIT_MS };
+						.timeout_ms = FX_WAIT_MS };
 		struct sp_fetch *fetch;
 		bool done = false;
 
 		ck_assert_int_eq(sp_fetch_start(fx_fetcher, &req, on_barrier, &done, &fetch), 0);
-		ck_assert(sp_loop_run_until(fx_loop, is_true, &done, WAIT_MS));
+		ck_assert(sp_loop_run_until(fx_loop, is_true, &done, FX_WAIT_MS));
 	}
 }

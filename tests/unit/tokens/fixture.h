@@ -20,6 +20,7 @@ void fx_answer(const char *status, const char *body);
 void fx_hold(void);
 void fx_release(void);
 unsigned fx_asked(void); /* requests that have arrived */
+#define FX_WAIT_MS 120000u /* for anything that must come */
 extern uint32_t fx_timeout_ms; /* in place of the time-out of fetches; 0: theirs */
 /* Of the request number n (1...): its path, head and body. */
 struct fx_request { char *path, *head, *body, *client; };
