@@ -76,3 +76,10 @@ tests_unit_auth_broken_null_la_SOURCES = tests/unit/auth/broken/shaped.c
 tests_unit_auth_broken_null_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS) -DSHAPE_NULL
 tests_unit_auth_broken_null_la_LDFLAGS = $(SP_TEST_MODULE_LDFLAGS)
 endif
+
+if ENABLE_FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_service_key
+tests_fuzz_fuzz_service_key_SOURCES = tests/fuzz/fuzz_service_key.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_service_key_LDADD = $(SP_AUTH_LIBS)
+tests_fuzz_fuzz_service_key_LDFLAGS = $(SP_FUZZ_LINK)
+endif

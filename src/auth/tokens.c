@@ -85,8 +85,10 @@ static bool is_usable(const struct entry *e, uint64_t now)
 /* Half to all of it, at random: workers and proxies that failed together do not ask together. */
 static uint64_t backoff(unsigned n)
 {
-	uint64_t ms = n < 6 ? (uint64_t)BACKOFF_FIRST_MS << (n - 1) : BACKOFF_MOST_MS;
+	uint64_t ms = BACKOFF_FIRST_MS;
 
+	while (n-- > 1 && ms < BACKOFF_MOST_MS)
+		ms *= 2;
 	if (ms > BACKOFF_MOST_MS)
 		ms = BACKOFF_MOST_MS;
 	return ms / 2 + sp_random_below(ms / 2 + 1);

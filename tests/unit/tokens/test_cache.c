@@ -67,6 +67,26 @@ START_TEST(no_confusion)
 }
 END_TEST
 
+/* Whatever they share in the table. */
+START_TEST(many)
+{
+	struct asker a = { 0 };
+	char subdomain[16], want[64];
+
+	fx_open("{'client_id':'c','client_secret':'s','token_url':'@/{tenant}/{subdomain}'}");
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 1; i <= 400; i++) {
+			snprintf(subdomain, sizeof(subdomain), "s%u", i);
+			fx_ask_from(&a, "a", subdomain);
+			fx_wait(&a);
+			snprintf(want, sizeof(want), "Bearer t%u/a/s%u", i, i);
+			ck_assert_str_eq(a.bearer, want);
+		}
+	ck_assert_uint_eq(fx_asked(), 400);
+	asker_deinit(&a);
+}
+END_TEST
+
 START_TEST(single_flight)
 {
 	struct asker askers[20] = { 0 }, other = { 0 };
@@ -539,6 +559,7 @@ Suite *suite_tokens_cache(void)
 	tcase_add_test(tc, kept);
 	tcase_add_test(tc, tenants);
 	tcase_add_test(tc, no_confusion);
+	tcase_add_test(tc, many);
 	tcase_add_test(tc, single_flight);
 	tcase_add_loop_test(tc, renewed, 0, SP_COUNT_OF(lives));
 	tcase_add_test(tc, renewed_behind);
