@@ -65,6 +65,7 @@ typedef struct sp_request {               /* host to plugin; valid until finish(
     sp_str cert_sha256;                   /* lower-case hex of the DER certificate's SHA-256 */
     sp_str region;                        /* the region that the client asked for, if any */
     sp_str service_token;                 /* a second token some clients send beside their own; secret */
+    int64_t cert_not_after;               /* Unix seconds until which the certificate is valid; connections live longer */
 } sp_request;
 
 typedef struct sp_answer {                /* plugin to host; copied before answer() returns */

@@ -7,6 +7,7 @@
  *                    Neither: the certificate only says who calls
  *   allowed_subjects a list: the subject must be one of them, as RFC 2253 text ("CN=app,O=acme"). Absent: any
  *   allowed_sha256   a list: the certificate's SHA-256 must be one of them, in hexadecimal. Absent: any
+ * An identity lasts as long as its certificate is valid, whatever the age of the connection.
  * Of the two lists, each that is there must be satisfied. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,7 @@ static void judge(const struct mtls *m, const sp_request *r, char tenant[TENANT_
 	size_t n = 0;
 
 	a->principal = principal(r);
+	a->expires_at = SP_HAS(sp_request, r, cert_not_after) ? r->cert_not_after : 0;
 	a->tenant = pc_str(m->tenant);
 	if (m->allowed_subjects && !pc_strings_have(m->allowed_subjects, r->cert_subject.p, r->cert_subject.n)) {
 		deny(a, SP_WHY_FORBIDDEN, "the certificate's subject is not among allowed_subjects");

@@ -34,6 +34,7 @@ struct sp_auth_request { /* borrowed for the call of sp_auth_start(); absent = n
 	struct sp_slice location, region, service_token, target_host;
 	uint16_t target_port;	      /* 0: not known yet */
 	struct sp_slice cert_subject, cert_sans, cert_sha256;
+	int64_t cert_not_after;	      /* Unix seconds; 0: no certificate */
 };
 
 struct sp_identity { /* the result of a chain; heap strings, owned */

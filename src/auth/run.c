@@ -195,7 +195,8 @@ static bool copy_request(struct sp_auth_run *run, const struct sp_auth_request *
 	};
 
 	*r = (sp_request){ .size = sizeof(*r), .stage = SP_STAGE_AUTHN | (target ? SP_STAGE_CONNECT : 0),
-			   .cred = creds[req->kind], .conn_id = req->conn_id, .target_port = req->target_port };
+			   .cred = creds[req->kind], .conn_id = req->conn_id, .target_port = req->target_port,
+			   .cert_not_after = req->cert_not_after };
 	return copy_bytes(run, all, SP_COUNT_OF(all));
 }
 

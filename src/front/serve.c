@@ -236,6 +236,7 @@ static void identify(struct request *q, const struct sp_fields *head)
 		req.cert_subject = sp_slice_str(opt->tls->cert_subject);
 		req.cert_sans = sp_slice_str(opt->tls->cert_sans);
 		req.cert_sha256 = sp_slice_str(opt->tls->cert_sha256);
+		req.cert_not_after = opt->tls->cert_not_after;
 	}
 	sp_session_identify(&q->session, opt->chain, &req, opt->speaks_for_any == NULL);
 }

@@ -191,6 +191,7 @@ static void identify_connector(struct tunnel_client *t, struct sp_slice bearer)
 		req.cert_subject = sp_slice_str(t->peer->cert_subject);
 		req.cert_sans = sp_slice_str(t->peer->cert_sans);
 		req.cert_sha256 = sp_slice_str(t->peer->cert_sha256);
+		req.cert_not_after = t->peer->cert_not_after;
 	}
 	t->state = IDENTIFYING;
 	sp_timer_stop(env->loop, &t->deadline);

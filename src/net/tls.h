@@ -30,6 +30,7 @@ struct sp_tls_peer { /* what the handshake established; strings live as long as 
 	const char *cert_subject; /* RFC 2253 */
 	const char *cert_sans;	  /* "URI:...\nDNS:..." */
 	char cert_sha256[65];
+	int64_t cert_not_after;	  /* Unix seconds */
 	const char *version, *cipher;
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "net/tls_int.h"
@@ -89,9 +90,13 @@ static char *sans_text(X509 *cert)
 static int fill_cert(struct sp_tls_peer *peer, X509 *cert)
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
+	struct tm not_after = { 0 };
 	unsigned n = 0, i;
 
 	peer->has_cert = true;
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &not_after) != 1)
+		return SP_EINVAL; /* cannot be: it was verified */
+	peer->cert_not_after = timegm(&not_after);
 	peer->cert_subject = subject_text(cert);
 	peer->cert_sans = sans_text(cert);
 	if (!peer->cert_subject || !peer->cert_sans || X509_digest(cert, EVP_sha256(), md, &n) != 1)

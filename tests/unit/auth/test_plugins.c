@@ -226,7 +226,15 @@ START_TEST(certificate_names_the_tenant)
 	ck_assert_msg(e.outcome == SP_OUTCOME_OK, "%s", e.cause.text);
 	ck_assert_str_eq(e.id.tenant, "acme");
 	ck_assert_str_eq(e.id.principal, "CN=site,O=acme");
+	ck_assert_int_eq(e.id.expires_at, 0);
 	end_deinit(&e);
+	req.cert_not_after = time(NULL) + 100;
+	run(CHAIN({ "mtls", "{\"tenant_from\":\"subject:O\"}" }), &req, true, &e);
+	ck_assert_int_eq(e.id.expires_at, req.cert_not_after);
+	end_deinit(&e);
+	req.cert_not_after = time(NULL) - 1; /* it was valid when the connection was made */
+	denied(CHAIN({ "mtls", "{\"tenant_from\":\"subject:O\"}" }), &req, SP_OUTCOME_EXPIRED_CREDENTIAL, "expired");
+	req.cert_not_after = 0;
 	run(CHAIN({ "mtls", "{\"tenant_from\":\"san:URI:spiffe://corp/tenant/{tenant}/*\"}" }), &req, true, &e);
 	ck_assert_str_eq(e.id.tenant, "globex");
 	end_deinit(&e);

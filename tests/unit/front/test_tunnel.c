@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "world.h"
 
@@ -242,6 +243,92 @@ START_TEST(an_open_may_be_cancelled_at_any_time)
 }
 END_TEST
 
+static int64_t expires_at;
+
+static bool has_expired(void *arg)
+{
+	(void)arg;
+	return time(NULL) >= expires_at;
+}
+
+/* A certificate of one second, or on a slow machine so many that it was of use. */
+static void make_brief(const char *cn, const char *sans, int seconds)
+{
+	certs_make_brief(&(struct cert_spec){ "brief", "ca", cn, sans, false, 0 }, seconds);
+	expires_at = time(NULL) + seconds;
+}
+
+static bool is_open_or_expired(void *arg)
+{
+	return ((struct call *)arg)->done > 0 || has_expired(NULL);
+}
+
+/* A proxy's connection outlives its certificate: what is open finishes, and each further request is refused. */
+START_TEST(a_proxy_whose_certificate_expires)
+{
+	struct call c;
+
+	usual();
+	far_open("t1", "", "t1", 1, "");
+	await_ready("t1", "", 1);
+	for (int seconds = 2;; seconds *= 2) {
+		make_brief("proxy", NULL, seconds);
+		near_open("ca_file = \"ca.pem\"; cert_file = \"brief.pem\"; key_file = \"brief.key\";", "");
+		call_start(&c, "t1", "", "echo.virtual:7");
+		run_until(is_open_or_expired, &c);
+		if (c.done && c.outcome == SP_OUTCOME_OK)
+			break;
+		call_end(&c);
+		near_close();
+		sp_conf_unref(&world.near_conf);
+	}
+	peer_expect_str(&c.p, "t1");
+	run_until(has_expired, NULL);
+	call_expect("t1", "", "echo.virtual:7", SP_OUTCOME_GATEWAY_AUTH);
+	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_EXPIRED_CREDENTIAL], 1);
+	peer_send_str(&c.p, "still here");
+	peer_expect_str(&c.p, "still here");
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
+static bool is_ready_or_expired(void *arg)
+{
+	(void)arg;
+	return sp_connectors_ready(world.env.connectors, "t1", "") > 0 || has_expired(NULL);
+}
+
+/* A connector's connection does: its tunnel is drained. */
+START_TEST(a_connector_whose_certificate_expires)
+{
+	struct call c;
+
+	usual();
+	near_open(NULL, "");
+	for (int seconds = 1;; seconds *= 4) {
+		make_brief("connector 1", "URI:spiffe://corp.test/tenant/t1/x", seconds);
+		far_open("brief", "", "t1", 1, "");
+		run_until(is_ready_or_expired, NULL);
+		if (sp_connectors_ready(world.env.connectors, "t1", "") > 0) {
+			call_start(&c, "t1", "", "echo.virtual:7");
+			run_until(is_open_or_expired, &c);
+			if (c.done && c.outcome == SP_OUTCOME_OK)
+				break;
+			call_end(&c);
+		}
+		far_close(&world.far[world.far_count - 1]);
+	}
+	peer_expect_str(&c.p, "t1");
+	await_ready("t1", "", 0);
+	ck_assert_ptr_nonnull(strstr(world.log, "the connector's credential expired: draining"));
+	peer_send_str(&c.p, "still here");
+	peer_expect_str(&c.p, "still here");
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
 Suite *sp_suite_tunnel(void)
 {
 	Suite *s = suite_create("tunnel");
@@ -258,6 +345,9 @@ Suite *sp_suite_tunnel(void)
 	tcase_add_test(tc, a_client_that_leaves_frees_everything);
 	tcase_add_test(tc, answers_probes_of_its_health);
 	tcase_add_test(tc, an_open_may_be_cancelled_at_any_time);
+	tcase_add_test(tc, a_proxy_whose_certificate_expires);
+	tcase_add_test(tc, a_connector_whose_certificate_expires);
+	tcase_set_timeout(tc, 120);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -91,7 +91,7 @@ static void save(const char *name, X509 *cert, EVP_PKEY *key)
 	fclose(f);
 }
 
-void certs_make(const struct cert_spec *spec)
+static void make(const struct cert_spec *spec, long lives_s)
 {
 	static long serial = 1;
 	EVP_PKEY *key = EVP_EC_gen("P-256"), *issuer_key = key;
@@ -108,7 +108,7 @@ void certs_make(const struct cert_spec *spec)
 	X509_set_subject_name(cert, subject);
 	X509_set_issuer_name(cert, spec->issuer ? X509_get_subject_name(issuer) : subject);
 	X509_gmtime_adj(X509_getm_notBefore(cert), spec->days < 0 ? spec->days * 2 * 86400L : -86400L);
-	X509_gmtime_adj(X509_getm_notAfter(cert), spec->days * 86400L);
+	X509_gmtime_adj(X509_getm_notAfter(cert), lives_s);
 	X509_set_pubkey(cert, key);
 	add_ext(cert, issuer, NID_basic_constraints, spec->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	if (spec->ca)
@@ -124,6 +124,16 @@ void certs_make(const struct cert_spec *spec)
 	X509_NAME_free(subject);
 	X509_free(cert);
 	EVP_PKEY_free(key);
+}
+
+void certs_make(const struct cert_spec *spec)
+{
+	make(spec, spec->days * 86400L);
+}
+
+void certs_make_brief(const struct cert_spec *spec, int seconds)
+{
+	make(spec, seconds);
 }
 
 void certs_make_usual(void)

@@ -17,6 +17,7 @@ struct cert_spec {
 void certs_setup(void);
 void certs_teardown(void);
 void certs_make(const struct cert_spec *spec);
+void certs_make_brief(const struct cert_spec *spec, int seconds); /* instead of its days */
 /* What most tests use: "ca", "server" (DNS:gateway.test, DNS:*.wild.test, IP:127.0.0.1), "client". */
 void certs_make_usual(void);
 /* "DIR/name.suffix"; one of a few rotating buffers. */

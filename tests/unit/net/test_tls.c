@@ -71,6 +71,8 @@ START_TEST(details_of_both)
 	ck_assert_str_eq(server.sans, "URI:spiffe://corp.test/tenant/t1/location/l1/connector/c1\nDNS:client.test");
 	expect_sha256(CERT("server"), client.peer.cert_sha256);
 	expect_sha256(CERT("client"), server.peer.cert_sha256);
+	ck_assert_int_gt(server.peer.cert_not_after, time(NULL) + 29 * 86400);
+	ck_assert_int_le(server.peer.cert_not_after, time(NULL) + 30 * 86400);
 	tls_close();
 }
 END_TEST
@@ -95,6 +97,7 @@ START_TEST(client_without_certificate_where_optional)
 	ck_assert(!server.peer.has_cert);
 	ck_assert_ptr_null(server.peer.cert_subject);
 	ck_assert_str_eq(server.peer.cert_sha256, "");
+	ck_assert_int_eq(server.peer.cert_not_after, 0);
 	tls_close();
 }
 END_TEST
