@@ -77,6 +77,7 @@ typedef struct sp_answer {                /* plugin to host; copied before answe
     sp_str detail;                        /* operator's log only; never sent to the client */
     sp_str client;                        /* the application (OAuth client id) that the credential was issued to */
     sp_str issuer;                        /* who issued the credential; may lead to a region */
+    sp_str subdomain;                     /* the tenant's name towards token servers, where they know it by another */
 } sp_answer;
 
 typedef struct sp_fetch_get {             /* plugin to host; copied */

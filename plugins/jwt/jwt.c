@@ -192,7 +192,7 @@ static void answer_no_keys(const struct worker *w, sp_ticket t, const struct jwt
 static void answer_cached(const struct worker *w, sp_ticket t, const struct jwt_cached *c)
 {
 	sp_answer a = { .size = sizeof(a), .verdict = SP_ALLOW, .tenant = c->tenant, .principal = c->principal, .client = c->client,
-			.issuer = c->issuer, .claims = c->claims, .expires_at = c->expires_at };
+			.issuer = c->issuer, .subdomain = c->subdomain, .claims = c->claims, .expires_at = c->expires_at };
 
 	w->jwt->host->answer(t, &a);
 }
@@ -200,7 +200,7 @@ static void answer_cached(const struct worker *w, sp_ticket t, const struct jwt_
 static void answer_claims(const struct worker *w, sp_ticket t, const struct jwt_claims *c)
 {
 	sp_answer a = { .size = sizeof(a), .verdict = SP_ALLOW, .tenant = c->tenant, .principal = c->principal, .client = c->client,
-			.issuer = c->issuer, .claims = { c->text, c->text_bytes }, .expires_at = c->expires_at };
+			.issuer = c->issuer, .subdomain = c->subdomain, .claims = { c->text, c->text_bytes }, .expires_at = c->expires_at };
 
 	w->jwt->host->answer(t, &a);
 }

@@ -40,6 +40,7 @@ struct sp_auth_request { /* borrowed for the call of sp_auth_start(); absent = n
 struct sp_identity { /* the result of a chain; heap strings, owned */
 	char *tenant, *principal, *upstream_auth /* secret */, *claims;
 	char *client, *issuer; /* the application that the credential was issued to, and by whom; NULL: not said */
+	char *subdomain;       /* the tenant's, for addresses of token servers; visible ASCII; NULL: not said */
 	const char *plugin; /* whose word it is: the first that verified, else the first that allowed; borrowed from the snapshot */
 	int64_t expires_at; /* Unix seconds; 0 = never */
 };

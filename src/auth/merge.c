@@ -101,6 +101,8 @@ static enum sp_outcome check(const struct sp_identity *id, const sp_answer *a, c
 			     "the principal's name is empty, too long or holds control characters");
 	if ((a->client.p && !clean(a->client, 0x20, PRINCIPAL_BYTES_MOST)) || (a->issuer.p && !clean(a->issuer, 0x20, PRINCIPAL_BYTES_MOST)))
 		return ended(SP_OUTCOME_BAD_CREDENTIAL, cause, plugin, "the client or the issuer is too long or holds control characters");
+	if (a->subdomain.p && (a->subdomain.n == 0 || !visible_ascii(a->subdomain, TENANT_BYTES_MOST)))
+		return ended(SP_OUTCOME_BAD_CREDENTIAL, cause, plugin, "the subdomain is empty, too long or not visible ASCII");
 	if (a->upstream_auth.p && !clean(a->upstream_auth, 0x20, SIZE_MAX))
 		return ended(SP_OUTCOME_UNAVAILABLE, cause, plugin, "its credential for the upstream is not a header value");
 	if (a->claims.p && a->claims.n && memchr(a->claims.p, '\0', a->claims.n))
@@ -122,7 +124,7 @@ enum sp_outcome sp_auth_merge(struct sp_identity *id, const sp_answer *a, const 
 	if ((a->tenant.p && !replace(&id->tenant, a->tenant)) || (a->principal.p && !replace(&id->principal, a->principal)) ||
 	    (a->upstream_auth.p && !replace(&id->upstream_auth, a->upstream_auth)) ||
 	    (a->claims.p && !replace(&id->claims, a->claims)) || (a->client.p && !replace(&id->client, a->client)) ||
-	    (a->issuer.p && !replace(&id->issuer, a->issuer)))
+	    (a->issuer.p && !replace(&id->issuer, a->issuer)) || (a->subdomain.p && !replace(&id->subdomain, a->subdomain)))
 		return ended(SP_OUTCOME_UNAVAILABLE, cause, plugin, "out of memory");
 	if (a->expires_at && (!id->expires_at || a->expires_at < id->expires_at))
 		id->expires_at = a->expires_at;

@@ -153,14 +153,16 @@ void sp_identity_deinit(struct sp_identity *id)
 	sp_secret_free(&id->claims);
 	free(id->client);
 	free(id->issuer);
+	free(id->subdomain);
 	*id = (struct sp_identity){ 0 };
 }
 
 int sp_identity_copy(const struct sp_identity *from, struct sp_identity *to)
 {
 	struct sp_identity id = { .plugin = from->plugin, .expires_at = from->expires_at };
-	const char *const src[] = { from->tenant, from->principal, from->upstream_auth, from->claims, from->client, from->issuer };
-	char **const dst[] = { &id.tenant, &id.principal, &id.upstream_auth, &id.claims, &id.client, &id.issuer };
+	const char *const src[] = { from->tenant, from->principal, from->upstream_auth, from->claims, from->client, from->issuer, from->subdomain };
+	char **const dst[] = { &id.tenant, &id.principal, &id.upstream_auth, &id.claims, &id.client, &id.issuer,
+				&id.subdomain };
 
 	for (unsigned i = 0; i < SP_COUNT_OF(src); i++) {
 		*dst[i] = src[i] ? strdup(src[i]) : NULL;

@@ -169,7 +169,7 @@ static void answer_free(struct sp_auth_answer *n)
 
 static sp_str *answer_strings(sp_answer *a, unsigned i)
 {
-	sp_str *const all[] = { &a->tenant, &a->principal, &a->upstream_auth, &a->claims, &a->detail, &a->client, &a->issuer };
+	sp_str *const all[] = { &a->tenant, &a->principal, &a->upstream_auth, &a->claims, &a->detail, &a->client, &a->issuer, &a->subdomain };
 
 	return i < SP_COUNT_OF(all) ? all[i] : NULL;
 }

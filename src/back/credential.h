@@ -4,6 +4,7 @@
 #ifndef SP_BACK_CREDENTIAL_H
 #define SP_BACK_CREDENTIAL_H
 
+#include "auth/auth.h"
 #include "base/slice.h"
 #include "net/loop.h"
 
@@ -15,20 +16,20 @@ struct sp_credential_wait; /* one asker */
 typedef void sp_credential_cb(void *arg, struct sp_slice value, const struct sp_cause *cause);
 
 struct sp_credential_ops {
-	/* NULL: memory is out. */
-	struct sp_credential_wait *(*get)(struct sp_credential *c, const char *tenant, sp_credential_cb *cb, void *arg);
+	/* who: on whose behalf; of it the tenant and the subdomain matter. NULL: memory is out. */
+	struct sp_credential_wait *(*get)(struct sp_credential *c, const struct sp_identity *who, sp_credential_cb *cb, void *arg);
 	void (*cancel)(struct sp_credential_wait *w);
-	/* A gateway refused `value`, which was this tenant's: who asks next gets another, if there is one. May be reported many
+	/* A gateway refused `value`, which was theirs: who asks next gets another, if there is one. May be reported many
 	 * times, and late: how often that leads to a read or a fetch is bounded here. */
-	void (*refused)(struct sp_credential *c, const char *tenant, struct sp_slice value);
+	void (*refused)(struct sp_credential *c, const struct sp_identity *who, struct sp_slice value);
 	void (*free)(struct sp_credential *c); /* nobody is waiting */
 };
 struct sp_credential { const struct sp_credential_ops *ops; };	     /* first member of implementations */
 struct sp_credential_wait { struct sp_credential *credential; };     /* first member of implementations */
 
-static inline struct sp_credential_wait *sp_credential_get(struct sp_credential *c, const char *tenant, sp_credential_cb *cb, void *arg)
+static inline struct sp_credential_wait *sp_credential_get(struct sp_credential *c, const struct sp_identity *who, sp_credential_cb *cb, void *arg)
 {
-	return c->ops->get(c, tenant, cb, arg);
+	return c->ops->get(c, who, cb, arg);
 }
 static inline void sp_credential_cancel(struct sp_credential_wait **w)
 {
@@ -38,9 +39,9 @@ static inline void sp_credential_cancel(struct sp_credential_wait **w)
 	if (old)
 		old->credential->ops->cancel(old);
 }
-static inline void sp_credential_refused(struct sp_credential *c, const char *tenant, struct sp_slice value)
+static inline void sp_credential_refused(struct sp_credential *c, const struct sp_identity *who, struct sp_slice value)
 {
-	c->ops->refused(c, tenant, value);
+	c->ops->refused(c, who, value);
 }
 static inline void sp_credential_free(struct sp_credential **c)
 {

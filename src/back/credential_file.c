@@ -92,12 +92,12 @@ static void on_later(struct sp_defer *d)
 	cb(arg, sp_slice_str(f->value), f->value ? NULL : &f->cause);
 }
 
-static struct sp_credential_wait *get(struct sp_credential *c, const char *tenant, sp_credential_cb *cb, void *arg)
+static struct sp_credential_wait *get(struct sp_credential *c, const struct sp_identity *who, sp_credential_cb *cb, void *arg)
 {
 	struct token_file *f = file_of(c);
 	struct wait *w = calloc(1, sizeof(*w));
 
-	(void)tenant;
+	(void)who;
 	if (!w)
 		return NULL;
 	if (!f->was_read || sp_loop_now_ms(f->loop) - f->read_mono_ms >= SP_TOKEN_REREAD_MS)
@@ -117,12 +117,12 @@ static void cancel(struct sp_credential_wait *wait)
 	free(w);
 }
 
-static void refused(struct sp_credential *c, const char *tenant, struct sp_slice value)
+static void refused(struct sp_credential *c, const struct sp_identity *who, struct sp_slice value)
 {
 	struct token_file *f = file_of(c);
 	uint64_t now = sp_loop_now_ms(f->loop);
 
-	(void)tenant;
+	(void)who;
 	if (!sp_slice_eq(value, sp_slice_str(f->value)) || (f->was_reread && now - f->reread_mono_ms < SP_TOKEN_REREAD_MS))
 		return;
 	f->was_reread = true;

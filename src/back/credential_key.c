@@ -34,7 +34,7 @@ static void on_token(void *arg, struct sp_slice bearer, const struct sp_cause *c
 	cb(cb_arg, bearer, cause);
 }
 
-static struct sp_credential_wait *get(struct sp_credential *c, const char *tenant, sp_credential_cb *cb, void *arg)
+static struct sp_credential_wait *get(struct sp_credential *c, const struct sp_identity *who, sp_credential_cb *cb, void *arg)
 {
 	struct wait *w = calloc(1, sizeof(*w));
 
@@ -43,7 +43,7 @@ static struct sp_credential_wait *get(struct sp_credential *c, const char *tenan
 	w->wait.credential = c;
 	w->cb = cb;
 	w->arg = arg;
-	w->token = sp_tokens_get(key_of(c)->tokens, tenant, NULL, on_token, w);
+	w->token = sp_tokens_get(key_of(c)->tokens, who->tenant, who->subdomain, on_token, w);
 	return &w->wait;
 }
 
@@ -55,10 +55,10 @@ static void cancel(struct sp_credential_wait *wait)
 	free(w);
 }
 
-static void refused(struct sp_credential *c, const char *tenant, struct sp_slice value)
+static void refused(struct sp_credential *c, const struct sp_identity *who, struct sp_slice value)
 {
 	(void)value; /* the cache keeps a fresh token for a while, so late reports of the old one do no harm */
-	sp_tokens_refused(key_of(c)->tokens, tenant, NULL);
+	sp_tokens_refused(key_of(c)->tokens, who->tenant, who->subdomain);
 }
 
 static void key_free(struct sp_credential *c)

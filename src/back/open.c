@@ -167,7 +167,7 @@ static void await_credential(struct sp_pool_open *o)
 	uint64_t open_ms = ps->conf->timeouts.open_ms, passed_ms = sp_loop_now_ms(ps->loop) - o->began_mono_ms;
 
 	enter(o, SP_OPEN_CREDENTIAL);
-	o->asker = sp_credential_get(ps->credential, o->pool->tenant, on_credential, o);
+	o->asker = sp_credential_get(ps->credential, &o->x->identity, on_credential, o);
 	if (!o->asker) {
 		refuse(o, SP_OUTCOME_LIMIT, SP_ENOMEM, "credential: out of memory");
 		return;
@@ -211,7 +211,7 @@ bool sp_pool_open_renew(struct sp_pool_open *o, enum sp_outcome outcome, const s
 	o->outcome = outcome;
 	o->cause = *cause;
 	sp_pool_unask(o);
-	sp_credential_refused(ps->credential, o->pool->tenant, sp_slice_str(o->credential));
+	sp_credential_refused(ps->credential, &o->x->identity, sp_slice_str(o->credential));
 	await_credential(o);
 	return true;
 }

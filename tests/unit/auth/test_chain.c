@@ -59,7 +59,7 @@ START_TEST(merges)
 {
 	struct end e;
 
-	run(CHAIN(P("{\"principal\":\"one\",\"client\":\"c\",\"issuer\":\"i\",\"upstream_auth\":\"A\",\"claims\":\"{\\\"a\\\":1}\",\"expires_in_s\":500}"),
+	run(CHAIN(P("{\"principal\":\"one\",\"client\":\"c\",\"issuer\":\"i\",\"subdomain\":\"s\",\"upstream_auth\":\"A\",\"claims\":\"{\\\"a\\\":1}\",\"expires_in_s\":500}"),
 		  P("{\"principal\":\"two\",\"client\":\"d\",\"upstream_auth\":\"B\",\"claims\":\"{\\\"b\\\":2}\",\"expires_in_s\":100}"),
 		  P("{\"tenant\":\"acme\",\"expires_in_s\":900}")),
 	    NULL, true, &e);
@@ -67,6 +67,7 @@ START_TEST(merges)
 	ck_assert_str_eq(e.id.principal, "two");
 	ck_assert_str_eq(e.id.client, "d");
 	ck_assert_str_eq(e.id.issuer, "i");
+	ck_assert_str_eq(e.id.subdomain, "s");
 	ck_assert_str_eq(e.id.upstream_auth, "B");
 	ck_assert_str_eq(e.id.claims, "{\"b\":2}");
 	ck_assert_str_eq(e.id.tenant, "acme");
@@ -227,6 +228,7 @@ START_TEST(unspeakable)
 		{ "{\"tenant\":\"a\",\"principal\":\"x\\ny\"}", SP_OUTCOME_BAD_CREDENTIAL },
 		{ "{\"tenant\":\"a\",\"client\":\"x\\ny\"}", SP_OUTCOME_BAD_CREDENTIAL },
 		{ "{\"tenant\":\"a\",\"issuer\":\"x\\u0000y\"}", SP_OUTCOME_BAD_CREDENTIAL },
+		{ "{\"tenant\":\"a\",\"subdomain\":\"x/y z\"}", SP_OUTCOME_BAD_CREDENTIAL },
 		{ "{\"tenant\":\"a\",\"upstream_auth\":\"Bearer x\\r\\ny: z\"}", SP_OUTCOME_UNAVAILABLE },
 		{ "{\"tenant\":\"a\",\"claims\":\"{}\\u0000\"}", SP_OUTCOME_UNAVAILABLE },
 	};
@@ -255,7 +257,7 @@ END_TEST
 START_TEST(identity_copies)
 {
 	char t[] = "t", p[] = "p", u[] = "u", c[] = "c";
-	struct sp_identity a = { .tenant = t, .principal = p, .upstream_auth = u, .claims = c, .client = p, .issuer = t, .expires_at = 5 }, b;
+	struct sp_identity a = { .tenant = t, .principal = p, .upstream_auth = u, .claims = c, .client = p, .issuer = t, .subdomain = u, .expires_at = 5 }, b;
 
 	ck_assert_int_eq(sp_identity_copy(&a, &b), 0);
 	ck_assert_str_eq(b.tenant, "t");
@@ -265,6 +267,7 @@ START_TEST(identity_copies)
 	ck_assert_str_eq(b.claims, "c");
 	ck_assert_str_eq(b.client, "p");
 	ck_assert_str_eq(b.issuer, "t");
+	ck_assert_str_eq(b.subdomain, "u");
 	ck_assert_int_eq(b.expires_at, 5);
 	sp_identity_deinit(&b);
 	ck_assert_ptr_null(b.tenant);

@@ -28,14 +28,25 @@ static struct {
 	char refused[64]; /* the last one: "TENANT VALUE" */
 } hand;
 
-static struct sp_credential_wait *hand_get(struct sp_credential *c, const char *tenant, sp_credential_cb *cb, void *arg)
+/* Somebody of this tenant, whose subdomain is "s-TENANT". */
+static const struct sp_identity *somebody(const char *tenant)
+{
+	static char name[32], subdomain[40];
+	static struct sp_identity id = { .tenant = name, .subdomain = subdomain };
+
+	snprintf(name, sizeof(name), "%s", tenant);
+	snprintf(subdomain, sizeof(subdomain), "s-%s", tenant);
+	return &id;
+}
+
+static struct sp_credential_wait *hand_get(struct sp_credential *c, const struct sp_identity *who, sp_credential_cb *cb, void *arg)
 {
 	struct asker *a = SP_NEW(struct asker);
 
 	*a = (struct asker){ .wait = { c }, .cb = cb, .arg = arg };
 	sp_list_append(&hand.askers, &a->node);
 	hand.asked++;
-	snprintf(hand.tenant, sizeof(hand.tenant), "%s", tenant);
+	snprintf(hand.tenant, sizeof(hand.tenant), "%s", who->tenant);
 	return &a->wait;
 }
 
@@ -48,11 +59,11 @@ static void hand_cancel(struct sp_credential_wait *w)
 	free(a);
 }
 
-static void hand_refused(struct sp_credential *c, const char *tenant, struct sp_slice value)
+static void hand_refused(struct sp_credential *c, const struct sp_identity *who, struct sp_slice value)
 {
 	(void)c;
 	hand.refusals++;
-	snprintf(hand.refused, sizeof(hand.refused), "%s %.*s", tenant, SP_SLICE_ARG(value));
+	snprintf(hand.refused, sizeof(hand.refused), "%s %.*s", who->tenant, SP_SLICE_ARG(value));
 }
 
 static void hand_free(struct sp_credential *c)
@@ -423,7 +434,7 @@ static const char *get(const char *tenant)
 {
 	unsigned before = got.calls;
 
-	ck_assert_ptr_nonnull(sp_credential_get(credential, tenant, on_got, &got));
+	ck_assert_ptr_nonnull(sp_credential_get(credential, somebody(tenant), on_got, &got));
 	ck_assert_uint_eq(got.calls, before);
 	await_count(&got.calls, before + 1);
 	return got.value;
@@ -477,12 +488,12 @@ START_TEST(file_is_read_again_at_once_when_refused)
 {
 	ck_assert_str_eq(get("t"), "Bearer one");
 	write_token("two");
-	sp_credential_refused(credential, "t", SP_SLICE("Bearer zero")); /* that was long ago */
+	sp_credential_refused(credential, somebody("t"), SP_SLICE("Bearer zero")); /* that was long ago */
 	ck_assert_str_eq(get("t"), "Bearer one");
-	sp_credential_refused(credential, "t", SP_SLICE("Bearer one"));
+	sp_credential_refused(credential, somebody("t"), SP_SLICE("Bearer one"));
 	ck_assert_str_eq(get("t"), "Bearer two");
 	write_token("three");
-	sp_credential_refused(credential, "t", SP_SLICE("Bearer two")); /* refused ever so often: not read every time */
+	sp_credential_refused(credential, somebody("t"), SP_SLICE("Bearer two")); /* refused ever so often: not read every time */
 	ck_assert_str_eq(get("t"), "Bearer two");
 }
 END_TEST
@@ -521,7 +532,7 @@ END_TEST
 
 START_TEST(file_asker_may_leave)
 {
-	struct sp_credential_wait *w = sp_credential_get(credential, "t", on_got, &got);
+	struct sp_credential_wait *w = sp_credential_get(credential, somebody("t"), on_got, &got);
 
 	sp_credential_cancel(&w);
 	ck_assert_ptr_null(w);
@@ -572,9 +583,26 @@ START_TEST(key_gives_each_tenant_its_token)
 	ck_assert_str_eq(get("t"), "Bearer t-1");
 	ck_assert_str_eq(get("u"), "Bearer u-2");
 	ck_assert_str_eq(get("t"), "Bearer t-1");
-	sp_credential_refused(credential, "t", SP_SLICE("Bearer t-1"));
+	sp_credential_refused(credential, somebody("t"), SP_SLICE("Bearer t-1"));
 	ck_assert_str_eq(get("t"), "Bearer t-3");
 	ck_assert_str_eq(get("u"), "Bearer u-2");
+}
+END_TEST
+
+/* {subdomain} is the caller's. */
+START_TEST(key_for_a_subdomain)
+{
+	char text[300];
+	struct sp_cause cause = { 0 };
+
+	snprintf(text, sizeof(text), "{\"clientid\":\"us\",\"clientsecret\":\"hush\",\"token_url\":\"%s\"}", web_url(web, "/{subdomain}"));
+	write_file("key2", "json", text, 0600);
+	sp_credential_free(&credential);
+	ck_assert_int_eq(sp_credential_of_key(loop, certs_path("key2", "json"), CERT("ca"), &credential, &cause), 0);
+	ck_assert_str_eq(get("t"), "Bearer s-t-1");
+	ck_assert_str_eq(get("u"), "Bearer s-u-2");
+	sp_credential_refused(credential, somebody("t"), SP_SLICE("Bearer s-t-1"));
+	ck_assert_str_eq(get("t"), "Bearer s-t-3");
 }
 END_TEST
 
@@ -589,7 +617,7 @@ END_TEST
 
 START_TEST(key_asker_may_leave)
 {
-	struct sp_credential_wait *w = sp_credential_get(credential, "t", on_got, &got);
+	struct sp_credential_wait *w = sp_credential_get(credential, somebody("t"), on_got, &got);
 
 	if (_i == 1)
 		run_turns(1); /* the server cannot have answered */
@@ -717,6 +745,7 @@ Suite *sp_suite_credential(void)
 	tcase_add_checked_fixture(key, key_setup, key_teardown);
 	tcase_set_timeout(key, 60);
 	tcase_add_test(key, key_gives_each_tenant_its_token);
+	tcase_add_test(key, key_for_a_subdomain);
 	tcase_add_test(key, key_whose_server_is_down);
 	tcase_add_loop_test(key, key_asker_may_leave, 0, 2);
 	tcase_add_test(key, key_towards_a_gateway);

@@ -87,6 +87,7 @@ static void answer(const struct script *s, sp_ticket t)
 	a.detail = str(s->o, "detail");
 	a.client = str(s->o, "client");
 	a.issuer = str(s->o, "issuer");
+	a.subdomain = str(s->o, "subdomain");
 	if (number(s->o, "big", 0)) {
 		big = calloc(1, (size_t)2 << 20);
 		a.detail = (sp_str){ big, (size_t)2 << 20 };
