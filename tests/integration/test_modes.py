@@ -141,4 +141,112 @@ def _(t):
     equal(h.origin.accepted, 2, "connections at the origin")
 
 
+# ---- every caller by every way in every mode --------------------------------------------------
+
+# What each step says of an outcome: SOCKS5 method FF, the sub-negotiation's status or the reply, and the HTTP status (README.md).
+OUTCOMES = {"no_credential": ("method", 407), "bad_credential": (0x05, 407), "expired_credential": (0x05, 407), "forbidden": (0x05, 403),
+            "tenant_conflict": (0x05, 403), "no_connector": (0x03, 503)}
+
+
+def callers(idp):
+    """Short tokens, without "sub": they must fit into a password. The client "o" is the right one."""
+    token = lambda tenant="acme", **claims: idp.token(tenant, **{"sub": None, "azp": "o", **claims})  # noqa: E731
+    return {"right": token(), "wrong client": token(azp="x"), "forged": idp.forged("acme", azp="o", sub=None), "none": None,
+            "expired": token(lifetime_s=-7200), "another tenant": token("b")}
+
+
+def socks_verdict(sp, method, token):
+    """"ok", or the step that refused and its code; the listener may choose another method than the one it is offered."""
+    host, port = APP.split(":")
+    with Socks5(sp.address("socks5")) as c:
+        if c.select(method) != method:
+            return "method"
+        if method == 0x80 and c.give_token(token or ""):
+            return "sub-negotiation"
+        if method == 0x02 and c.give_password("u", token or "-"):
+            return "sub-negotiation"
+        code = c.ask(host, int(port))
+        if code == 0:
+            equal(read_exact(c.s, 4), b"erp\n", "who answered")
+        return "ok" if code == 0 else code
+
+
+def http_verdict(sp, token):
+    a, s = http_connect(sp.address("http"), APP, *([f"Proxy-Authorization: Bearer {token}"] if token else []))
+    with s:
+        if a.status == 200:
+            equal(a.rest + read_exact(s, 4 - len(a.rest)), b"erp\n", "who answered")
+    return "ok" if a.status == 200 else a.status
+
+
+def matrix(h, sp, expected, asked, at_gateway):
+    """expected: caller -> outcome at the proxy, or at the gateway ("gateway: OUTCOME"). asked: the listener needs a token.
+    at_gateway: caller -> (tenant, principal) of every exchange that came there."""
+    for caller, token in callers(h.idp).items():
+        where, _, word = expected[caller].rpartition(": ")
+        for way in ("00", "02", "80", "CONNECT"):
+            if way == "02" and token is None:
+                continue  # that is a wrong password, and no caller without one
+            mark, seen = sp.mark(), h.gateway.mark()
+            got = http_verdict(sp, token) if way == "CONNECT" else socks_verdict(sp, int(way, 16), token)
+            what = f"{caller} by {way}"
+            line = sp.wait(after=mark, event="exchange")
+            if asked and way == "00":
+                equal((got, line["outcome"]), ("method", "no_credential"), what)
+                continue
+            if word == "ok":
+                equal((got, line["outcome"]), ("ok", "ok"), f"{what}: {line.get('detail')}")
+            else:
+                step, status = OUTCOMES[word]
+                equal(line["outcome"], word, what)
+                if way == "CONNECT":
+                    equal(got, status, what)
+                elif word == "no_credential" or (not where and step == 0x05):
+                    equal(got, "sub-negotiation", what)  # refused before the request
+                else:
+                    equal(got, step, what)
+            if word == "ok" or where or word == "no_connector":
+                line = h.gateway.wait(after=seen, event="exchange")
+                equal((line.get("tenant"), line.get("principal")), at_gateway(caller), f"{what}: who is seen at the gateway")
+            else:
+                equal(h.gateway.find(after=seen, event="exchange"), [], f"{what}: nothing reaches the gateway")
+
+
+ONE_CLIENT = ('#allowed_clients = \\[ "order-service" \\]', 'allowed_clients = [ "o" ]')
+
+
+@test("single-tenant, trusted: whoever comes by whatever way is the configured tenant, and the proxy proves itself")
+def _(t):
+    h = House(t)
+    sp = h.proxy("single-tenant-trusted", "127.0.0.1:20003", "127.0.0.1:20004", "https://connectivity.example", "8042",
+                 *any_port("", "127.0.0.1:5432"))
+    matrix(h, sp, dict.fromkeys(callers(h.idp), "ok"), False, lambda _: ("acme", "CN=proxy"))
+
+
+@test("single-tenant, non-trusted: the right caller only, by every way; the proxy proves itself")
+def _(t):
+    h = House(t)
+    sp = h.proxy("single-tenant-nontrusted", "0.0.0.0:20003", "0.0.0.0:20004", "https://connectivity.example", "8042", ONE_CLIENT)
+    matrix(h, sp, {"right": "ok", "wrong client": "forbidden", "forged": "bad_credential", "none": "no_credential",
+                   "expired": "expired_credential", "another tenant": "tenant_conflict"}, True, lambda _: ("acme", "CN=proxy"))
+
+
+@test("multi-tenant, non-trusted: the verified token's tenant, by every way; the proxy proves itself and names it")
+def _(t):
+    h = House(t)
+    sp = h.proxy("multi-tenant-nontrusted", "0.0.0.0:20003", "0.0.0.0:20004", "https://connectivity.example", "8042", ONE_CLIENT)
+    matrix(h, sp, {"right": "ok", "wrong client": "forbidden", "forged": "bad_credential", "none": "no_credential",
+                   "expired": "expired_credential", "another tenant": "no_connector"}, True,
+           lambda caller: ("b" if caller == "another tenant" else "acme", "CN=proxy"))
+
+
+@test("multi-tenant, trusted: the token is read here, verified there, and is the credential; forged ones end at the gateway")
+def _(t):
+    h = House(t)
+    sp = h.proxy("multi-tenant-trusted", "127.0.0.1:20003", "127.0.0.1:20004", "https://connectivity.example:8043", "8043")
+    matrix(h, sp, {"right": "ok", "wrong client": "ok", "forged": "gateway: bad_credential", "none": "no_credential",
+                   "expired": "expired_credential", "another tenant": "no_connector"}, True,
+           lambda caller: {"forged": (None, None), "another tenant": ("b", "o"), "wrong client": ("acme", "x")}.get(caller, ("acme", "o")))
+
+
 main()
