@@ -1,10 +1,8 @@
 """The proxy's and the connector's own credentials: had, renewed, refused, and not to be had."""
-import http.server
+import base64
 import json
 import os
-import ssl
-import threading
-from urllib.parse import parse_qs
+import time
 
 from harness import *
 
@@ -12,56 +10,37 @@ FAST = 'tunnels = { backoff_max = "500ms"; };'
 
 
 class TokenServer:
-    """OAuth 2.0 client credentials: POST /TENANT. `issue` is a function of the tenant and the number of the request (1, 2, ...) that
-    returns the token; None: never answers. `asked`: the tenants, in order."""
+    """The token endpoint of an identity provider: POST /TENANT/token. `issue` is a function of the tenant and the number of the request
+    (1, 2, ...) that returns the token; None: never answers. members: of the service key, what proves the client."""
 
-    def __init__(self, t, ca, issue):
-        self.issue, self.asked, self.lock, self.over = issue, [], threading.Lock(), threading.Event()
-        outer = self
+    def __init__(self, t, issue, **members):
+        self.idp = Idp(t, "tokens")
+        self.idp.clients = lambda form: form.get("client_secret") == "hush"
+        self.idp.mint = lambda tenant: issue(tenant, len(self.asked))
+        self.ca_file = self.idp.ca_file
+        self.key = t.path("service-key.json")
+        self.write(**(members or {"clientsecret": "hush"}))
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                with outer.lock:
-                    outer.asked.append(self.path[1:])
-                    n = len(outer.asked)
-                token = outer.issue(self.path[1:], n)
-                if token is None:
-                    outer.over.wait()
-                    return
-                good = form.get("grant_type") == ["client_credentials"] and form.get("client_secret") == ["hush"]
-                body = json.dumps({"access_token": token, "token_type": "bearer", "expires_in": 3600}).encode() if good else b"{}"
-                self.send_response(200 if good else 401)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    @property
+    def asked(self):
+        """The tenants, in order."""
+        return [form["path"].split("/")[1] for form in self.idp.forms]
 
-            def log_message(self, *args):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ctx.load_cert_chain(*ca.server("idp"))
-        self.http.socket = ctx.wrap_socket(self.http.socket, server_side=True)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        t.defer(self.stop)
-        self.key = t.write("service-key.json", json.dumps({
-            "clientid": "us", "clientsecret": "hush",
-            "token_url": f"https://{text_of(self.http.server_address)}/{{tenant}}"}))
-        os.chmod(self.key, 0o600)
+    def write(self, **members):
+        with open(self.key + ".new", "w", encoding="ascii") as f:
+            all_members = {"clientid": "us", "token_url": self.idp.iss + "/{tenant}/token", **members}
+            json.dump({k: v for k, v in all_members.items() if v is not None}, f)
+        os.chmod(self.key + ".new", 0o600)
+        os.rename(self.key + ".new", self.key)
 
     def stop(self):
-        self.over.set()
-        self.http.shutdown()
-        self.http.server_close()
+        self.idp.down()
 
 
 def keyed_proxy(gw, server, chains=None, extra=""):
     """A proxy whose credential comes from the token server."""
     upstream = (f'{{ kind = "gateway"; url = "https://{text_of(gw.addr)}"; ca_file = "{gw.ca.file}"; '
-                f'service_key = {{ file = "{server.key}"; ca_file = "{gw.ca.file}"; }}; }}')
+                f'service_key = {{ file = "{server.key}"; ca_file = "{server.ca_file}"; }}; }}')
     chains = chains or {"apps": LOCAL}
     return sallyport(gw.t, "proxy", chains, [listener(p, c) for c in chains for p in ("socks5", "http")], upstream, extra)
 
@@ -92,7 +71,7 @@ def _(t):
     origin, gw = Origin(t, echo), Gateway(t, by="jwt")
     for tenant in ("acme", "umbrella"):
         gw.connector(tenant, {"sys.virtual:1": origin.text}, tenant=tenant)
-    server = TokenServer(t, gw.ca, good(gw))
+    server = TokenServer(t, good(gw))
     apps = Issuer(t.path("."), jwks="apps.json")
     sp = keyed_proxy(gw, server, {"apps": [apps.plugin()]})
     for tenant in ("acme", "umbrella") * 3:
@@ -106,7 +85,7 @@ def _(t):
 def _(t):
     origin, gw = Origin(t, echo), Gateway(t, by="jwt")
     gw.connector("c1", {"sys.virtual:1": origin.text})
-    server = TokenServer(t, gw.ca, lambda tenant, n: gw.idp.token(tenant, sub="proxy", aud="gateway" if n > 1 else "another"))
+    server = TokenServer(t, lambda tenant, n: gw.idp.token(tenant, sub="proxy", aud="gateway" if n > 1 else "another"))
     sp = keyed_proxy(gw, server)
     ask(sp)
     equal(len(server.asked), 2, "tokens fetched")
@@ -117,7 +96,7 @@ def _(t):
 @test("service key: always refused is gateway_denied_us, with one more try and not one more")
 def _(t):
     gw = Gateway(t, by="jwt")
-    server = TokenServer(t, gw.ca, lambda tenant, n: gw.idp.token(tenant, sub="proxy", aud=f"another-{n}"))
+    server = TokenServer(t, lambda tenant, n: gw.idp.token(tenant, sub="proxy", aud=f"another-{n}"))
     sp = keyed_proxy(gw, server)
     a, s = http_connect(sp.address("http"), "sys.virtual:1")
     s.close()
@@ -131,7 +110,7 @@ def _(t):
 @test("service key: the token server is down: no_gateway_credential, 503, and the gateway is asked for nothing")
 def _(t):
     gw = Gateway(t, by="jwt")
-    server = TokenServer(t, gw.ca, good(gw))
+    server = TokenServer(t, good(gw))
     server.stop()
     sp = keyed_proxy(gw, server)
     a, s = http_connect(sp.address("http"), "sys.virtual:1")
@@ -155,12 +134,117 @@ def _(t):
 @test("service key: the token server never answers: no_gateway_credential at the end of timeouts.open")
 def _(t):
     gw = Gateway(t, by="jwt")
-    server = TokenServer(t, gw.ca, lambda tenant, n: None)
+    server = TokenServer(t, lambda tenant, n: None)
     sp = keyed_proxy(gw, server, extra='timeouts = { open = "300ms"; };')
     a, s = http_connect(sp.address("http"), "sys.virtual:1")
     s.close()
     equal(a.status, 503, "status")
     sp.outcome("no_gateway_credential")
+
+
+# ---- how the client proves itself ------------------------------------------------------------
+
+
+def decoded(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def one_exchange(t, prove, clients, **members):
+    """An exchange with a service key of these members (a function of the test's token server, or None)."""
+    origin, gw = Origin(t, echo), Gateway(t, by="jwt")
+    gw.connector("c1", {"sys.virtual:1": origin.text})
+    server = TokenServer(t, good(gw))
+    server.write(**(prove(server) if prove else members))
+    server.idp.clients = lambda form: clients(server, form)
+    sp = keyed_proxy(gw, server)
+    ask(sp)
+    equal(server.asked, ["acme"], "one request")
+    gw.program.outcome("ok", tenant="acme", principal="proxy")
+    return server.idp.forms[0]
+
+
+@test("service key: client_secret_basic and client_secret_post (RFC 6749 section 2.3.1), with characters that need encoding")
+def _(t):
+    secret = "h&u=s+h/ %2F:$"
+    form = one_exchange(t, None, lambda _, form: basic_of(form["authorization"]) == ("us", secret), client_secret=secret)
+    check("client_secret" not in form, f"not in the form too: {form}")
+
+
+@test("service key: the secret as SAP names it goes into the form")
+def _(t):
+    secret = "h&u=s+h/ %2F:$"
+    form = one_exchange(t, None, lambda _, form: (form["client_id"], form["client_secret"]) == ("us", secret), clientsecret=secret)
+    equal(form["authorization"], None, "no Authorization")
+
+
+@test("service key: private_key_jwt (RFC 7523): a signed assertion for this token address, once and for minutes only")
+def _(t):
+    key, public = t.path("assertion.key"), t.path("assertion.pub")
+    openssl("genrsa", "-out", key, "2048")
+    openssl("rsa", "-in", key, "-pubout", "-out", public)
+    with open(key, encoding="ascii") as f:
+        pem = f.read()
+
+    def is_ours(server, form):
+        equal(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "type")
+        signed, _, signature = form["client_assertion"].rpartition(".")
+        head, claims = (decoded(part) for part in signed.split("."))
+        sig = t.write("sig", "")
+        with open(sig, "wb") as f:
+            f.write(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)))
+        openssl("dgst", "-sha256", "-verify", public, "-signature", sig, input=signed.encode())  # fails the test if it does not fit
+        equal((head["alg"], head["kid"], claims["iss"], claims["sub"]), ("RS256", "key 1", "us", "us"), "who")
+        equal(claims["aud"], server.idp.iss + "/acme/token", "for whom")
+        check(claims["jti"] and claims["exp"] - time.time() < 600, "once, and not for long")
+        return True
+
+    form = one_exchange(t, None, is_ours, private_key=pem, key_id="key 1")
+    check("client_secret" not in form, "no secret")
+
+
+@test("service key: a client certificate (RFC 8705), at certurl")
+def _(t):
+    def prove(server):
+        files = server.idp.ca.client("us", "/CN=us at the token server")
+        cert, key = (open(name, encoding="ascii").read() for name in files)
+        return {"token_url": None, "certurl": server.idp.iss + "/{tenant}/token", "certificate": cert, "key": key, "url": "https://wrong.invalid"}
+
+    form = one_exchange(t, prove, lambda _, form: form["certificate"] == "us at the token server")
+    equal((form["client_id"], form["authorization"]), ("us", None), "client_id in the form, nothing else")
+
+
+@test("service key: another key in the file counts without a restart, a broken one changes nothing")
+def _(t):
+    origin, gw = Origin(t, echo), Gateway(t, by="jwt")
+    gw.connector("c1", {"sys.virtual:1": origin.text})
+    server = TokenServer(t, good(gw))
+    server.idp.clients = lambda form: form.get("client_secret") in ("hush", "new")
+    sp = keyed_proxy(gw, server)
+    s = opened(sp)
+    ping(s)
+    server.write(clientsecret="new")
+    while server.idp.forms[-1]["client_secret"] != "new":  # looked at once a second
+        ask(sp)
+    sp.wait_text("service key replaced")
+    server.write(clientsecret=7)
+    while "the old one stays" not in sp.whole_text():
+        ask(sp)
+    ping(s)
+    equal(len(server.asked), 2, "one token by each key")
+
+
+@test("service key: tokens of seconds are renewed while they are used, ahead of their end; an open stream never notices")
+def _(t):
+    origin, gw = Origin(t, echo), Gateway(t, by="jwt")
+    gw.connector("c1", {"sys.virtual:1": origin.text})
+    server = TokenServer(t, good(gw))
+    server.idp.expires_in = 2
+    sp = keyed_proxy(gw, server)
+    s = opened(sp)
+    while len(server.asked) < 4:
+        ask(sp)
+    ping(s)
+    equal(sp.find(event="exchange", outcome="no_gateway_credential") + sp.find(event="exchange", outcome="gateway_denied_us"), [], "failures")
 
 
 @test("token file: renewed in place, the next streams carry the new token; open streams never notice")

@@ -69,8 +69,8 @@ class Idp:
         self.number = 0
         self.signers, self.tenants = [], {}
         self.rotate()
-        self.mint = None            # tenant or None -> access token
-        self.clients = None         # (Idp, request form, Authorization, common name of the certificate) -> is it our client?
+        self.mint = None            # tenant or None -> access token; None: it never answers
+        self.clients = None         # one of self.forms (the form, path, authorization, certificate's CN) -> is it our client?
         self.expires_in = 3600
         t.defer(self.close)
 
@@ -200,7 +200,12 @@ class Idp:
             return
         first = path.strip("/").split("/")[0]
         tenant = first if first not in ("oauth", "token") else None
-        h.say(200, json.dumps({"access_token": self.mint(tenant), "token_type": "bearer", "expires_in": self.expires_in}),
+        token = self.mint(tenant)
+        if token is None:
+            with self.changed:
+                self.changed.wait_for(lambda: self.closed)
+            return
+        h.say(200, json.dumps({"access_token": token, "token_type": "bearer", "expires_in": self.expires_in}),
               ("Cache-Control", "no-store"))
 
 
