@@ -63,7 +63,7 @@ static const struct sp_conf_key audit_keys[] = {
 
 static const struct sp_conf_key timeout_keys[] = {
 	{ "handshake", SP_KEY_DURATION, BOTH, .min = 1, .max = 10 * MINUTES, .value = "10s", CONF(timeouts.handshake_ms),
-	  .text = "A SOCKS5 dialogue, an HTTP head, TLS with the upgrade after it." },
+	  .text = "A SOCKS5 dialogue, an HTTP head, TLS with the upgrade or the first words of HTTP/2 after it." },
 	{ "auth", SP_KEY_DURATION, PROXY, .min = 1, .max = 10 * MINUTES, .value = "5s", CONF(timeouts.auth_ms),
 	  .text = "A whole chain of plugins." },
 	{ "open", SP_KEY_DURATION, BOTH, .min = 1, .max = 10 * MINUTES, .value = "15s", CONF(timeouts.open_ms),

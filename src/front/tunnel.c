@@ -302,11 +302,23 @@ static void on_deadline(struct sp_timer *timer)
 {
 	struct tunnel_client *t = SP_CONTAINER_OF(timer, struct tunnel_client, deadline);
 
+	if (t->serve) { /* chose HTTP/2, and said nothing in it */
+		sp_serve_close(t->serve);
+		return;
+	}
 	t->state = ANSWERING;
 	sp_stream_close(t->tls, SP_CLOSE_ABORT);
 }
 
 /* ---- proxies ------------------------------------------------------------------------------------------------ */
+
+/* Its SETTINGS came. */
+static void on_serve_ready(void *arg)
+{
+	struct tunnel_client *t = arg;
+
+	sp_timer_stop(t->client.env->loop, &t->deadline);
+}
 
 static void on_serve_closed(void *arg, const struct sp_cause *cause)
 {
@@ -323,7 +335,7 @@ static void serve_proxy(struct tunnel_client *t)
 	struct sp_front *f = t->client.front;
 	struct sp_serve_options opt = { .env = t->client.env, .listener = f->addr_text, .peer = t->client.peer, .name = SERVER_NAME,
 					.conn_id = t->client.conn_id, .chain = f->conf.chain, .speaks_for_any = f->conf.speaks_for_any,
-					.tls = t->peer, .on_closed = on_serve_closed, .arg = t };
+					.tls = t->peer, .on_ready = on_serve_ready, .on_closed = on_serve_closed, .arg = t };
 	struct sp_stream *carrier = t->tls;
 
 	if (f->conf.chain < 0) {
@@ -333,8 +345,7 @@ static void serve_proxy(struct tunnel_client *t)
 		sp_stream_close(carrier, SP_CLOSE_ABORT);
 		return;
 	}
-	sp_timer_stop(t->client.env->loop, &t->deadline);
-	t->state = SERVING;
+	t->state = SERVING; /* the deadline goes on until the first words of HTTP/2 */
 	if (sp_serve_start(&opt, carrier, &t->serve) < 0)
 		sp_stream_close(carrier, SP_CLOSE_ABORT);
 	else

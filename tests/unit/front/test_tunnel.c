@@ -329,6 +329,46 @@ START_TEST(a_connector_whose_certificate_expires)
 }
 END_TEST
 
+static bool has_ended(void *arg)
+{
+	const struct peer *p = arg;
+
+	return p->eof > 0 || p->closed > 0;
+}
+
+/* timeouts.handshake is for all of it: TLS, and then the first words, whatever protocol was agreed. */
+START_TEST(silent_after_tls)
+{
+	static const char *const alpn[] = { "h2", "http/1.1", NULL };
+	struct raw r;
+
+	world_open(WORLD_USUAL, "timeouts = { handshake = \"300ms\"; };");
+	raw_open(&r, "proxy", alpn[_i]);
+	run_until(has_ended, &r.p);
+	await_book_empty(&world.book);
+	peer_end(&r.p);
+	world_close();
+}
+END_TEST
+
+/* ... and not for more than that. */
+START_TEST(stays_after_the_handshake)
+{
+	struct call c;
+
+	world_open(WORLD_USUAL, "timeouts = { handshake = \"1s\"; };");
+	far_open("t1", "", "t1", 1, "");
+	near_open(NULL, "");
+	await_ready("t1", "", 1);
+	call_open(&c, "t1", "", "t1");
+	ck_assert(!run_for(has_ended, &c.p, 1500));
+	peer_send_str(&c.p, "still here");
+	peer_expect_str(&c.p, "still here");
+	call_end(&c);
+	world_close();
+}
+END_TEST
+
 Suite *sp_suite_tunnel(void)
 {
 	Suite *s = suite_create("tunnel");
@@ -347,6 +387,8 @@ Suite *sp_suite_tunnel(void)
 	tcase_add_test(tc, an_open_may_be_cancelled_at_any_time);
 	tcase_add_test(tc, a_proxy_whose_certificate_expires);
 	tcase_add_test(tc, a_connector_whose_certificate_expires);
+	tcase_add_loop_test(tc, silent_after_tls, 0, 3);
+	tcase_add_test(tc, stays_after_the_handshake);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(s, tc);
 	return s;
