@@ -4,4 +4,5 @@ SP_SAMPLES = conf/quickstart.conf \
   conf/multi-tenant-trusted.conf conf/multi-tenant-nontrusted.conf \
   conf/gateway.conf conf/connector.conf
 examplesdir = $(docdir)/examples
-dist_examples_DATA = $(SP_SAMPLES)
+dist_examples_DATA = $(SP_SAMPLES) conf/service-key.secret.json conf/service-key.sap.json conf/service-key.certificate.json \
+  conf/service-key.private-key.json

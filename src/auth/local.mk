@@ -36,8 +36,9 @@ tests_unit_test_tokens_SOURCES = tests/unit/run.h tests/unit/tokens/main.c tests
 tests_unit_test_tokens_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_loop_now_ms -Wl,--wrap=sp_timer_start -Wl,--wrap=sp_timer_stop \
   -Wl,--wrap=sp_fetch_start
 tests_unit_test_tokens_LDADD = $(SP_AUTH_LIBS) $(CHECK_LIBS)
+tests_unit_test_tokens_CPPFLAGS = $(AM_CPPFLAGS) -DSP_SRCDIR='"$(abs_top_srcdir)"'
 if WITH_JWT
-tests_unit_test_tokens_CPPFLAGS = $(AM_CPPFLAGS) -DSP_WITH_JWT
+tests_unit_test_tokens_CPPFLAGS += -DSP_WITH_JWT
 endif
 EXTRA_tests_unit_test_auth_DEPENDENCIES = $(SP_TEST_MODULES) $(pkglib_LTLIBRARIES)
 

@@ -50,6 +50,8 @@ struct sp_token_answer {
 /* RFC 6749 sections 5.1 and 5.2. 0, or SP_EDENIED (status 4xx), SP_EPROTO, SP_ENOMEM. */
 int sp_token_answer_parse(int status, struct sp_slice body, struct sp_token_answer *out, struct sp_cause *cause);
 
+/* Entries in memory, those included that are only kept for their askers. */
+unsigned sp_tokens_count(const struct sp_tokens *t);
 /* tokens.c's timers all run this: tests know them by it. */
 void sp_tokens_on_timer(struct sp_timer *timer);
 

@@ -526,6 +526,15 @@ int sp_tokens_new(struct sp_loop *loop, struct sp_fetcher *fetcher, const char *
 	return 0;
 }
 
+unsigned sp_tokens_count(const struct sp_tokens *t)
+{
+	unsigned n = t->count;
+
+	for (const struct sp_list *o = t->orphans.next; o != &t->orphans; o = o->next)
+		n++;
+	return n;
+}
+
 void sp_tokens_free(struct sp_tokens **tp)
 {
 	struct sp_tokens *t = *tp;

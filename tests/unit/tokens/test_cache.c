@@ -460,8 +460,11 @@ START_TEST(waiting_bounded)
 	ck_assert_ptr_null(last->bearer);
 	ck_assert_int_eq(last->cause.err, SP_ELIMIT);
 	ck_assert_str_eq(last->cause.text, "too many wait for the token of this tenant");
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 1);
 	fx_ask(last, "a");
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 2);
 	sp_tokens_cancel(&last->wait); /* of a refused one */
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 1);
 	fx_ask(&other, "b");
 	fx_release();
 	fx_wait(&other);
@@ -513,6 +516,7 @@ START_TEST(tenants_bounded)
 	ck_assert_str_eq(ask_ab(&a, "c"), "Bearer t3/c/s");
 	ck_assert_str_eq(ask_ab(&a, "a"), "Bearer t1/a/s"); /* was used since */
 	ck_assert_str_eq(ask_ab(&a, "b"), "Bearer t4/b/s"); /* was not */
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), TENANTS_MOST);
 	asker_deinit(&a);
 }
 END_TEST

@@ -303,6 +303,49 @@ START_TEST(file)
 }
 END_TEST
 
+/* ---- the samples of conf/ ------------------------------------------------------------- */
+
+static int load_sample(const char *name)
+{
+	char path[512], *text;
+	struct sp_buf b = { 0 };
+	FILE *f;
+	int c;
+
+	snprintf(path, sizeof(path), "%s/conf/service-key.%s.json", SP_SRCDIR, name);
+	f = fopen(path, "r");
+	ck_assert_msg(f != NULL, "%s", path);
+	while ((c = fgetc(f)) != EOF)
+		sp_buf_append(&b, &(char){ (char)c }, 1);
+	fclose(f);
+	text = sp_strdup(sp_buf_str(&b));
+	sp_buf_deinit(&b);
+	sp_service_key_free(&key);
+	why = (struct sp_cause){ 0 };
+	c = sp_service_key_parse(name, text, &key, &why);
+	free(text);
+	return c;
+}
+
+START_TEST(samples)
+{
+	ck_assert_msg(load_sample("secret") == 0, "%s", why.text);
+	ck_assert_int_eq(key->auth, SP_CLIENT_SECRET_BASIC);
+	ck_assert(!sp_service_key_shared(key));
+	ck_assert_msg(load_sample("sap") == 0, "%s", why.text);
+	ck_assert_int_eq(key->auth, SP_CLIENT_SECRET_POST);
+	ck_assert_str_eq(key->url, "https://acme.authentication.example/oauth/token");
+	ck_assert_msg(load_sample("certificate") == 0, "%s", why.text);
+	ck_assert_int_eq(key->auth, SP_CLIENT_TLS);
+	ck_assert_str_eq(key->url, "https://acme.authentication.cert.example/oauth/token");
+	/* All but the key itself, which nobody should take from a sample. */
+	ck_assert_int_ne(load_sample("private-key"), 0);
+#ifdef SP_WITH_JWT
+	ck_assert_str_eq(why.text, "private-key: private_key: not a private key of RSA, P-256 or P-384 without a passphrase");
+#endif
+}
+END_TEST
+
 Suite *suite_tokens_key(void)
 {
 	Suite *s = suite_create("service key");
@@ -319,6 +362,7 @@ Suite *suite_tokens_key(void)
 	tcase_add_loop_test(tc, refusals, 0, SP_COUNT_OF(refused));
 	tcase_add_test(tc, too_long);
 	tcase_add_test(tc, no_values);
+	tcase_add_test(tc, samples);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("file");
 	tcase_add_checked_fixture(tc, fx_setup, fx_teardown);

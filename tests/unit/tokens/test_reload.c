@@ -128,10 +128,13 @@ START_TEST(while_waiting)
 	fx_write_key(KEY_NEW);
 	clock_turn(1 * S);
 	fx_ask(&c, "a");
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 3);
 	sp_tokens_cancel(&b.wait);
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 2);
 	fx_release();
 	fx_wait(&a);
 	fx_wait(&c);
+	ck_assert_uint_eq(sp_tokens_count(fx_tokens), 1);
 	ck_assert_str_eq(a.bearer, "Bearer t1/t/a");
 	ck_has(c.bearer, "/n/a");
 	ck_has(fx_token("a"), "/n/a");
