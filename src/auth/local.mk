@@ -5,8 +5,9 @@ libsp_auth_la_SOURCES = src/auth/auth.h src/auth/host.c src/auth/internal.h src/
   src/auth/token_answer.c src/auth/tokens.c
 SP_AUTH_LIBS = libsp_auth.la $(SP_H2_LIBS)
 # libjwt signs client assertions; without it such service keys are refused.
+libsp_auth_la_CPPFLAGS = $(AM_CPPFLAGS)
 if WITH_JWT
-libsp_auth_la_CPPFLAGS = $(AM_CPPFLAGS) -DSP_WITH_JWT $(JWT_CFLAGS)
+libsp_auth_la_CPPFLAGS += -DSP_WITH_JWT $(JWT_CFLAGS)
 SP_AUTH_LIBS += $(JWT_LIBS)
 endif
 
