@@ -5,6 +5,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_bulk.py \
   tests/integration/test_clients.py \
   tests/integration/test_credentials.py \
+  tests/integration/test_expiry.py \
   tests/integration/test_failures.py \
   tests/integration/test_http.py \
   tests/integration/test_idp.py \
@@ -16,6 +17,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_socks5.py \
   tests/integration/test_start.py \
   tests/integration/test_stop.py \
+  tests/integration/test_timeouts.py \
   tests/integration/test_topologies.py
 
 TEST_EXTENSIONS = .py
