@@ -12,6 +12,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_isolation.py \
   tests/integration/test_modes.py \
   tests/integration/test_outcomes.py \
+  tests/integration/test_readme.py \
   tests/integration/test_regions.py \
   tests/integration/test_secrets.py \
   tests/integration/test_socks5.py \
