@@ -201,6 +201,9 @@ def _(t):
     while not statuses or statuses[-1] == 200:
         check(len(statuses) < 100, "it never fills up")
         a, s = http_connect(sp.address("http"), origin.text)
+        if a.status == 200:  # the target has seen it
+            s.sendall(b"x")
+            equal(read_exact(s, 1), b"x", "echo")
         s.close()
         statuses.append(a.status)
     equal(statuses[-1], 503, "status of who cannot be recorded")
