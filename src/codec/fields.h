@@ -4,7 +4,7 @@
 
 #include "base/slice.h"
 
-#define SP_FIELDS_MAX 64
+#define SP_FIELDS_MAX 128
 
 struct sp_field {
 	struct sp_slice name, value;

@@ -57,7 +57,7 @@ static void check_same_fields(const struct sp_fields *a, const struct sp_fields 
 }
 
 /* However the next reader decides, it has one framing to choose from. */
-static void check_framing(const struct sp_fields *f, enum sp_http_body body)
+static void check_framing(const struct sp_fields *f, enum sp_http_framing body)
 {
 	unsigned lengths = sp_fields_count(f, "content-length"), codings = sp_fields_count(f, "transfer-encoding");
 

@@ -162,22 +162,90 @@ static size_t head_with_fields(struct sp_buf *b, unsigned n)
 START_TEST(limits)
 {
 	struct sp_buf b = { 0 };
-	size_t n = head_with_fields(&b, SP_FIELDS_MAX);
+	size_t n = head_with_fields(&b, SP_HTTP_FIELDS_DEFAULT);
 
+	ck_assert_uint_lt(SP_HTTP_FIELDS_DEFAULT, SP_FIELDS_MAX);
 	ck_assert_int_eq(sp_http_request_parse(sp_buf_data(&b), n, &req), (long)n);
-	ck_assert_uint_eq(req.fields.count, SP_FIELDS_MAX);
+	ck_assert_uint_eq(req.fields.count, SP_HTTP_FIELDS_DEFAULT);
 	ck_assert_int_eq(sp_http_request_parse(sp_buf_data(&b), n - 1, &req), SP_ETOOBIG);
 	/* as many bytes as may be, and still no end */
 	ck_assert_int_eq(sp_http_request_parse(sp_slice_make(sp_buf_data(&b).p, n - 1), n - 1, &req), SP_ETOOBIG);
+	ck_assert_int_eq(sp_http_parse_refusal(), SP_HTTP_REFUSAL_HEAD_SIZE);
 	ck_assert_int_eq(sp_http_request_parse(sp_slice_make(sp_buf_data(&b).p, n - 2), n - 1, &req), 0);
-	n = head_with_fields(&b, SP_FIELDS_MAX + 1);
+	n = head_with_fields(&b, SP_HTTP_FIELDS_DEFAULT + 1);
 	ck_assert_int_eq(sp_http_request_parse(sp_buf_data(&b), n, &req), SP_ETOOBIG);
+	ck_assert_int_eq(sp_http_parse_refusal(), SP_HTTP_REFUSAL_FIELD_COUNT);
 	ck_assert_int_eq(sp_http_request_parse(sp_slice_make(sp_buf_data(&b).p, n - 2), n, &req), 0);
 	sp_buf_deinit(&b);
 	ck_assert_int_eq(sp_http_request_parse(SP_SLICE("GET /aaaaaaaaaaaa"), 10, &req), SP_ETOOBIG);
 	ck_assert_int_eq(sp_http_request_parse(SP_SLICE("\r\nGET / HTTP/1.1\r\n"), 18, &req), SP_ETOOBIG);
 	ck_assert_int_eq(sp_http_response_parse(SP_SLICE("HTTP/1.1 200 OK\r\n"), 17, &res), SP_ETOOBIG);
 	ck_assert_int_eq(sp_http_response_parse(SP_SLICE("HTTP/1.1 200 OK\r\n\r\n"), 19, &res), 19);
+}
+END_TEST
+
+/* More fields than the array takes are refused even when the caller's limit would let them in. */
+START_TEST(fields_beyond_the_array)
+{
+	const struct sp_http_limits l = { 1 << 20, 1 << 20, UINT32_MAX };
+	struct sp_buf b = { 0 };
+	size_t n = head_with_fields(&b, SP_FIELDS_MAX);
+
+	ck_assert_int_eq(sp_http_request_read(sp_buf_data(&b), &l, &req), (long)n);
+	head_with_fields(&b, SP_FIELDS_MAX + 1);
+	ck_assert_int_eq(sp_http_request_read(sp_buf_data(&b), &l, &req), SP_ETOOBIG);
+	ck_assert_int_eq(sp_http_parse_refusal(), SP_HTTP_REFUSAL_FIELD_COUNT);
+	sp_buf_deinit(&b);
+}
+END_TEST
+
+static const struct sp_http_limits small = { .head_bytes = 80, .line_bytes = 20, .fields = 3 };
+
+static long read_small_request(struct sp_slice in)
+{
+	return sp_http_request_read(in, &small, &req);
+}
+
+static long read_small_response(struct sp_slice in)
+{
+	return sp_http_response_read(in, &small, &res);
+}
+
+START_TEST(small_limits)
+{
+	static const struct {
+		const char *in;
+		bool response;
+		enum sp_http_refusal refusal; /* NONE: accepted */
+	} t[] = {
+		{ "GET /23456 HTTP/1.1\r\nHost: a\r\n\r\n", false, SP_HTTP_REFUSAL_NONE },
+		{ "GET /234567 HTTP/1.1\r\nHost: a\r\n\r\n", false, SP_HTTP_REFUSAL_NONE },
+		{ "GET /2345678 HTTP/1.1\r\nHost: a\r\n\r\n", false, SP_HTTP_REFUSAL_START_LINE_SIZE },
+		{ "\r\nGET /234567 HTTP/1.1\r\nHost: a\r\n\r\n", false, SP_HTTP_REFUSAL_NONE },
+		{ "\r\nGET /2345678 HTTP/1.1\r\nHost: a\r\n\r\n", false, SP_HTTP_REFUSAL_START_LINE_SIZE },
+		{ "GET /2345678901234567890123456", false, SP_HTTP_REFUSAL_START_LINE_SIZE },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX: 45678901234567890\r\n\r\n", false, SP_HTTP_REFUSAL_NONE },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX: 456789012345678901\r\n\r\n", false, SP_HTTP_REFUSAL_FIELD_LINE_SIZE },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX: 4567890123456789012", false, SP_HTTP_REFUSAL_FIELD_LINE_SIZE },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n", false, SP_HTTP_REFUSAL_NONE },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\nE: f\r\n\r\n", false, SP_HTTP_REFUSAL_FIELD_COUNT },
+		{ "GET / HTTP/1.1\r\nHost: a.345678901234\r\nA: 45678901234567890\r\nB: 45678901234567890\r\n\r\n", false,
+		  SP_HTTP_REFUSAL_HEAD_SIZE },
+		{ "HTTP/1.1 200 4567890\r\n\r\n", true, SP_HTTP_REFUSAL_NONE },
+		{ "HTTP/1.1 200 45678901\r\n\r\n", true, SP_HTTP_REFUSAL_START_LINE_SIZE },
+		{ "HTTP/1.1 200\r\nX: 456789012345678901\r\n\r\n", true, SP_HTTP_REFUSAL_FIELD_LINE_SIZE },
+		{ "HTTP/1.1 200\r\nA:\r\nB:\r\nC:\r\nD:\r\n\r\n", true, SP_HTTP_REFUSAL_FIELD_COUNT },
+	};
+	size_t i;
+
+	for (i = 0; i < SP_COUNT_OF(t); i++) {
+		struct sp_slice in = sp_slice_str(t[i].in);
+		long verdict = t[i].refusal ? SP_ETOOBIG : (long)in.n;
+
+		check_prefixes(t[i].in, in, verdict, t[i].response ? read_small_response : read_small_request);
+		if (t[i].refusal)
+			ck_assert_msg(sp_http_parse_refusal() == t[i].refusal, "%s: %s", t[i].in, sp_http_parse_detail());
+	}
 }
 END_TEST
 
@@ -189,6 +257,97 @@ START_TEST(details)
 	ck_assert_str_eq(sp_http_parse_detail(), "a folded line");
 	ck_assert_int_eq(parse_response(SP_SLICE("x")), SP_EPROTO);
 	ck_assert_str_eq(sp_http_parse_detail(), "not HTTP/1.1 or HTTP/1.0");
+}
+END_TEST
+
+START_TEST(refusals)
+{
+#define REFUSED(id, text) { SP_HTTP_REFUSAL_##id, text }
+#define HOST "Host: a\r\n"
+	static const struct {
+		enum sp_http_refusal refusal;
+		const char *in;
+	} t[] = {
+		REFUSED(BARE_CR, "\rGET / HTTP/1.1\r\n"),
+		REFUSED(BARE_LF, "GET / HTTP/1.1\nHost: a\n\n"),
+		REFUSED(METHOD, "G{T / HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(NO_TARGET, "GET\r\n\r\n"),
+		REFUSED(NO_VERSION, "GET /\r\n\r\n"),
+		REFUSED(VERSION, "GET / HTTP/1.2\r\n" HOST "\r\n"),
+		REFUSED(TARGET_EMPTY, "GET  HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(TARGET_CHARACTER, "GET /\x80 HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(TARGET_FORM, "GET a HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(TARGET_AUTHORITY, "GET http://u@a/ HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(TARGET_PATH, "GET http://a?b HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(CONNECT_TARGET, "CONNECT a HTTP/1.1\r\n" HOST "\r\n"),
+		REFUSED(CONNECT_BODY, "CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\n"),
+		REFUSED(NO_HOST, "GET / HTTP/1.1\r\n\r\n"),
+		REFUSED(TWO_HOSTS, "GET / HTTP/1.1\r\n" HOST HOST "\r\n"),
+		REFUSED(HOST, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+		REFUSED(HOST_DIFFERS, "CONNECT a:1 HTTP/1.1\r\nHost: b:1\r\n\r\n"),
+		REFUSED(FOLD, "GET / HTTP/1.1\r\n" HOST " b\r\n\r\n"),
+		REFUSED(NO_COLON, "GET / HTTP/1.1\r\n" HOST "b\r\n\r\n"),
+		REFUSED(NAME_SPACE, "GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+		REFUSED(NAME_SPACE, "GET / HTTP/1.1\r\nHost\t: a\r\n\r\n"),
+		REFUSED(NAME, "GET / HTTP/1.1\r\n" HOST ": a\r\n\r\n"),
+		REFUSED(VALUE, "GET / HTTP/1.1\r\n" HOST "X: \x01\r\n\r\n"),
+		REFUSED(LENGTH_AND_CODING, "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		REFUSED(TWO_LENGTHS, "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0\r\nContent-Length: 0\r\n\r\n"),
+		REFUSED(LENGTH, "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0x0\r\n\r\n"),
+		REFUSED(TWO_CODINGS, "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		REFUSED(CODING, "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n"),
+		REFUSED(CODING_1_0, "PUT / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"),
+		REFUSED(CODING_BODILESS, "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		REFUSED(VERSION, "HTTP/2 200 x\r\n\r\n"),
+		REFUSED(STATUS, "HTTP/1.1 20 x\r\n\r\n"),
+		REFUSED(STATUS, "HTTP/1.1 200x\r\n\r\n"),
+		REFUSED(REASON, "HTTP/1.1 200 x\x01\r\n\r\n"),
+	};
+	size_t i;
+
+	for (i = 0; i < SP_COUNT_OF(t); i++) {
+		struct sp_slice in = sp_slice_str(t[i].in);
+		bool response = memcmp(in.p, "HTTP/", 5) == 0;
+
+		ck_assert_int_eq(response ? parse_response(in) : parse_request(in), SP_EPROTO);
+		ck_assert_msg(sp_http_parse_refusal() == t[i].refusal, "%s: %s", t[i].in, sp_http_parse_detail());
+	}
+#undef REFUSED
+#undef HOST
+}
+END_TEST
+
+START_TEST(refusal_table)
+{
+	int i, k;
+
+	ck_assert_str_eq(sp_http_refusal_text(SP_HTTP_REFUSAL_NONE), "");
+	ck_assert_int_eq(sp_http_refusal_outcome(SP_HTTP_REFUSAL_NONE), SP_OUTCOME_OK);
+	for (i = 1; i < SP_HTTP_REFUSAL_COUNT; i++) {
+		ck_assert_int_ne(sp_http_refusal_outcome((enum sp_http_refusal)i), SP_OUTCOME_OK);
+		for (k = 0; k < i; k++)
+			ck_assert_str_ne(sp_http_refusal_text((enum sp_http_refusal)i), sp_http_refusal_text((enum sp_http_refusal)k));
+	}
+	ck_assert_int_eq(sp_http_refusal_outcome(SP_HTTP_REFUSAL_START_LINE_SIZE), SP_OUTCOME_URI_TOO_LONG);
+	ck_assert_int_eq(sp_http_refusal_outcome(SP_HTTP_REFUSAL_FIELD_COUNT), SP_OUTCOME_HEAD_TOO_LARGE);
+	ck_assert_int_eq(sp_http_refusal_outcome(SP_HTTP_REFUSAL_CODING), SP_OUTCOME_NOT_IMPLEMENTED);
+	ck_assert_str_eq(sp_http_refusal_text(SP_HTTP_REFUSAL_COUNT), "");
+	ck_assert_int_eq(sp_http_refusal_outcome(SP_HTTP_REFUSAL_COUNT), SP_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(absolute_form_beats_host)
+{
+	char text[SP_AUTHORITY_SIZE];
+
+	request("GET http://a:8000/x HTTP/1.1\r\nHost: evil:81\r\n\r\n");
+	ck_assert_str_eq(sp_authority_text(&req.authority, text), "a:8000");
+	ck_assert_int_eq(parse_request(SP_SLICE("GET http://a:8000/x HTTP/1.1\r\nHost: b/c\r\n\r\n")), SP_EPROTO);
+	ck_assert_int_eq(sp_http_parse_refusal(), SP_HTTP_REFUSAL_HOST);
+	ck_assert_int_eq(parse_request(SP_SLICE("GET http://a:8000/x HTTP/1.1\r\n\r\n")), SP_EPROTO);
+	ck_assert_int_eq(sp_http_parse_refusal(), SP_HTTP_REFUSAL_NO_HOST);
+	request("GET http://a:8000/x HTTP/1.0\r\n\r\n");
+	ck_assert_str_eq(sp_authority_text(&req.authority, text), "a:8000");
 }
 END_TEST
 
@@ -219,7 +378,12 @@ Suite *sp_suite_http1(void)
 	tcase_add_test(t, other_forms);
 	tcase_add_test(t, response_bodies);
 	tcase_add_test(t, limits);
+	tcase_add_test(t, fields_beyond_the_array);
+	tcase_add_test(t, small_limits);
 	tcase_add_test(t, details);
+	tcase_add_test(t, refusals);
+	tcase_add_test(t, refusal_table);
+	tcase_add_test(t, absolute_form_beats_host);
 	tcase_add_test(t, token);
 	suite_add_tcase(s, t);
 	return s;
