@@ -52,6 +52,16 @@ plugins_mtls_la_CFLAGS = $(SP_PLUGIN_CFLAGS)
 plugins_mtls_la_LDFLAGS = $(SP_PLUGIN_LDFLAGS)
 plugins_mtls_la_LIBADD = plugins/libcommon.la $(JSONC_LIBS)
 
+# The example of doc/plugins.md, of use as it is. Nothing of plugins/common: it also builds by one command, without this tree.
+if WITH_HTPASSWD
+pkglib_LTLIBRARIES += plugins/htpasswd.la
+plugins_htpasswd_la_SOURCES = plugins/example/htpasswd.c plugins/example/users.c plugins/example/users.h
+plugins_htpasswd_la_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
+plugins_htpasswd_la_CFLAGS = $(SP_PLUGIN_CFLAGS) -pthread
+plugins_htpasswd_la_LDFLAGS = $(SP_PLUGIN_LDFLAGS)
+plugins_htpasswd_la_LIBADD = $(JSONC_LIBS) $(CRYPT_LIBS)
+endif
+
 # .la files are of no use next to plugins.
 install-exec-hook:
 	cd $(DESTDIR)$(pkglibdir) && for p in $(pkglib_LTLIBRARIES); do rm -f "$${p##*/}"; done
@@ -66,6 +76,13 @@ tests_unit_test_plugins_SOURCES = tests/unit/plugins/main.c tests/unit/plugins/s
 tests_unit_test_plugins_CPPFLAGS = $(SP_PLUGIN_CPPFLAGS)
 tests_unit_test_plugins_CFLAGS = $(SP_PLUGIN_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_plugins_LDADD = plugins/libcommon.la $(JSONC_LIBS) $(CHECK_LIBS)
+if WITH_HTPASSWD
+tests_unit_test_plugins_SOURCES += tests/unit/plugins/test_htpasswd.c plugins/example/htpasswd.c plugins/example/users.c
+tests_unit_test_plugins_CPPFLAGS += -DSP_WITH_HTPASSWD -DSP_PLUGIN_STATIC
+tests_unit_test_plugins_CFLAGS += -pthread
+tests_unit_test_plugins_LDFLAGS = $(AM_LDFLAGS) -pthread -Wl,--wrap=crypt_rn -Wl,--wrap=clock_gettime
+tests_unit_test_plugins_LDADD += $(CRYPT_LIBS)
+endif
 if WITH_JWT
 tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h tests/unit/plugins/jwt_both.h \
   tests/unit/plugins/test_devtoken.c \

@@ -21,6 +21,11 @@ tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h tests/uni
 tests_unit_test_auth_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
   -DSP_TEST_MODULE_DIR='"$(abs_top_builddir)/tests/unit/auth/broken/.libs"'
 tests_unit_test_auth_LDADD = $(SP_AUTH_LIBS) $(CHECK_LIBS)
+if WITH_HTPASSWD
+tests_unit_test_auth_SOURCES += tests/unit/auth/test_htpasswd.c
+tests_unit_test_auth_CPPFLAGS += -DSP_WITH_HTPASSWD
+tests_unit_test_auth_LDADD += $(CRYPT_LIBS)
+endif
 if WITH_JWT
 tests_unit_test_auth_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/mint.h
 tests_unit_test_auth_CPPFLAGS += -DSP_WITH_JWT $(JWT_CFLAGS)

@@ -4,5 +4,9 @@
 int main(void)
 {
 	return sp_run_suites((sp_suite_fn *const[]){ suite_auth_load, suite_auth_chain, suite_auth_tickets, suite_auth_host,
-						     suite_auth_plugins, NULL });
+						     suite_auth_plugins,
+#ifdef SP_WITH_HTPASSWD
+						     suite_auth_htpasswd,
+#endif
+						     NULL });
 }

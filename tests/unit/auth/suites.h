@@ -7,6 +7,7 @@ Suite *suite_auth_load(void);
 Suite *suite_auth_chain(void);
 Suite *suite_auth_tickets(void);
 Suite *suite_auth_plugins(void);
+Suite *suite_auth_htpasswd(void);
 Suite *suite_auth_host(void);
 
 #endif

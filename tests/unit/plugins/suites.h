@@ -6,6 +6,7 @@
 Suite *suite_common(void);
 Suite *suite_devtoken(void);
 Suite *suite_mtls_names(void);
+Suite *suite_htpasswd(void);
 Suite *suite_jwt_cache(void);
 Suite *suite_jwt_keyset(void);
 Suite *suite_jwt_policy(void);
