@@ -13,6 +13,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_modes.py \
   tests/integration/test_outcomes.py \
   tests/integration/test_readme.py \
+  tests/integration/test_plugins.py \
   tests/integration/test_regions.py \
   tests/integration/test_secrets.py \
   tests/integration/test_socks5.py \
@@ -22,7 +23,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_topologies.py
 
 TEST_EXTENSIONS = .py
-PY_LOG_COMPILER = env PYTHONDONTWRITEBYTECODE=1 SP_SRCDIR='$(abs_top_srcdir)' SP_BINDIR='$(abs_top_builddir)' \
+PY_LOG_COMPILER = env PYTHONDONTWRITEBYTECODE=1 SP_CC='$(CC)' SP_SRCDIR='$(abs_top_srcdir)' SP_BINDIR='$(abs_top_builddir)' \
   SP_PLUGIN_DIR='$(abs_top_builddir)/plugins/.libs' $(PYTHON3)
 PY_LOG_DRIVER = $(LOG_DRIVER)
 TESTS += $(SP_INTEGRATION_TESTS)
