@@ -1,1 +1,1 @@
-dist_doc_DATA += doc/tunnel.md doc/plugins.md
+dist_doc_DATA += doc/tunnel.md doc/plugins.md doc/audit.md

@@ -47,8 +47,9 @@ struct sp_identity { /* the result of a chain; heap strings, owned */
 void sp_identity_deinit(struct sp_identity *id);
 int sp_identity_copy(const struct sp_identity *from, struct sp_identity *to); /* 0 or SP_ENOMEM */
 
-/* outcome OK: id is the receiver's (move it out and zero it, or it is freed after the call). Else id is empty and cause says
- * for the operator which plugin and why. A tenant is required unless the run was started with need_tenant = false. */
+/* outcome OK: id is the receiver's (move it out and zero it, or it is freed after the call). Else cause says for the operator which
+ * plugin and why, and id, the receiver's too, holds no more than the names of who was refused (tenant, principal, client, issuer), for
+ * logs: those that were established before, by plugins that verify wherever the chain has such. It admits to nothing. A tenant is required unless the run was started with need_tenant = false. */
 typedef void sp_auth_cb(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause);
 
 /* What a chain makes of its plugins' answers: principal, client and issuer, the last ALLOW that sets them; tenant, a later different one ends the run

@@ -46,11 +46,25 @@ static void free_run(struct sp_auth_run *run)
 	free(run);
 }
 
+/* What is left of the identity of somebody who is refused: names for the records. */
+static void strip_identity(struct sp_auth_run *run)
+{
+	struct sp_identity *id = &run->id;
+
+	if (!run->allowed || ((run->chain->traits & SP_TRAIT_VERIFIES) && !run->verified)) {
+		sp_identity_deinit(id);
+		return;
+	}
+	sp_secret_free(&id->upstream_auth);
+	sp_secret_free(&id->claims);
+	id->expires_at = 0;
+}
+
 static void end(struct sp_auth_run *run, enum sp_outcome outcome, const struct sp_cause *cause)
 {
 	unlink_run(run);
 	if (outcome != SP_OUTCOME_OK)
-		sp_identity_deinit(&run->id);
+		strip_identity(run);
 	run->cb(run->arg, outcome, &run->id, cause);
 	free_run(run);
 }

@@ -14,3 +14,8 @@ tests_unit_test_exchange_SOURCES = tests/unit/run.h tests/unit/peer.c tests/unit
   tests/unit/exchange/test_audit.c tests/unit/exchange/test_exchange.c tests/unit/exchange/test_relay.c
 tests_unit_test_exchange_LDADD = $(SP_EXCHANGE_LIBS) $(CHECK_LIBS)
 endif
+
+# Only when asked for: make tests/bench/bench_audit
+EXTRA_PROGRAMS += tests/bench/bench_audit
+tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
+tests_bench_bench_audit_LDADD = $(SP_EXCHANGE_LIBS)

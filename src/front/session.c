@@ -140,12 +140,12 @@ static void on_auth(void *arg, enum sp_outcome outcome, struct sp_identity *id, 
 	struct sp_session *s = arg;
 
 	s->run = NULL;
+	s->x.identity = *id;
+	*id = (struct sp_identity){ 0 };
 	if (outcome != SP_OUTCOME_OK) {
 		fail(s, outcome, cause);
 		return;
 	}
-	s->x.identity = *id;
-	*id = (struct sp_identity){ 0 };
 	s->state = SP_SESSION_IDENTIFIED;
 	s->ev->on_identified(s);
 }

@@ -176,7 +176,7 @@ static void on_connector(void *arg, enum sp_outcome outcome, struct sp_identity 
 	if (outcome == SP_OUTCOME_OK)
 		turn(t, id);
 	else
-		refuse_connector(t, outcome, cause, NULL);
+		refuse_connector(t, outcome, cause, id);
 }
 
 static void identify_connector(struct tunnel_client *t, struct sp_slice bearer)

@@ -114,6 +114,18 @@ def _(t):
           [("identity", "allowed", "ok", "eu10"), ("exchange", "denied", "forbidden", "eu10")], "the lines")
 
 
+@test("who was refused is named, once a plugin had verified it: here a caller of another tenant")
+def _(t):
+    idp, trail = Issuer(t.dir), Trail(t.path("audit"))
+    sp = all_in_one(t, [idp.plugin(), static_tenant("acme")], extra=audit(trail.path))
+    equal(socks(sp, token=idp.token("umbrella", sub="mallory")), "sub-negotiation", "a token of another tenant")
+    line = trail.one(event="identity", decision="denied", outcome="tenant_conflict")
+    equal((line["principal"], line["tenant"], line["plugin"]), ("mallory", "umbrella", "jwt"), "who")
+    check("static-tenant" in line["reason"], f"{line}")
+    equal(socks(sp, token=idp.forged("umbrella", sub="nobody")), "sub-negotiation", "a forged one")
+    check("nobody" not in trail.text() and "umbrella" not in trail.text().splitlines()[-1], "what is not verified is nobody's name")
+
+
 @test("standard output takes the trail, the log stays on standard error")
 def _(t):
     good = t.write("a.conf", conf_text({"apps": LOCAL}, [listener("http", "apps")], DIRECT, audit("-")))

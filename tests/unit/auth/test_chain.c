@@ -28,8 +28,6 @@ static void denied(const struct fixture_plugin *plugins, const struct sp_auth_re
 	ck_has(e.cause.text, text);
 	ck_assert_int_ne(e.cause.err, 0);
 	ck_assert_int_eq(e.cause.domain, SP_DOMAIN_AUTH);
-	ck_assert_ptr_null(e.id.tenant);
-	ck_assert_ptr_null(e.id.principal);
 	ck_assert_ptr_null(e.id.upstream_auth);
 	ck_assert_ptr_null(e.id.claims);
 	ck_assert_int_eq(e.id.expires_at, 0);
@@ -142,6 +140,32 @@ START_TEST(all_decline)
 
 	denied(CHAIN(P("{\"verdict\":2}"), P("{\"verdict\":2}")), NULL, SP_OUTCOME_NO_CREDENTIAL, "chain \"apps\"");
 	denied(CHAIN(P("{\"verdict\":2}"), P("{\"verdict\":2}")), &token, SP_OUTCOME_BAD_CREDENTIAL, "chain \"apps\"");
+}
+END_TEST
+
+/* Who was refused is known, for the records, where a plugin that verifies had established it. Nothing else is left. */
+START_TEST(denied_who)
+{
+	static const char who[] = "{\"traits\":1,\"principal\":\"p\",\"client\":\"c\",\"issuer\":\"i\",\"tenant\":\"acme\","
+				  "\"upstream_auth\":\"A\",\"claims\":\"{}\",\"expires_in_s\":500}";
+	struct end e;
+
+	run(CHAIN(P(who), P("{\"tenant\":\"other\"}")), NULL, true, &e);
+	ck_assert_int_eq(e.outcome, SP_OUTCOME_TENANT_CONFLICT);
+	ck_assert_str_eq(e.id.principal, "p");
+	ck_assert_str_eq(e.id.client, "c");
+	ck_assert_str_eq(e.id.issuer, "i");
+	ck_assert_str_eq(e.id.tenant, "acme");
+	ck_assert_ptr_null(e.id.upstream_auth);
+	ck_assert_ptr_null(e.id.claims);
+	ck_assert_int_eq(e.id.expires_at, 0);
+	end_deinit(&e);
+	/* Not verified: it is nobody's word. */
+	run(CHAIN(P("{\"principal\":\"p\",\"tenant\":\"acme\"}"), P("{\"traits\":1,\"verdict\":1}")), NULL, true, &e);
+	ck_assert_int_eq(e.outcome, SP_OUTCOME_FORBIDDEN);
+	ck_assert_ptr_null(e.id.principal);
+	ck_assert_ptr_null(e.id.tenant);
+	end_deinit(&e);
 }
 END_TEST
 
@@ -289,6 +313,7 @@ Suite *suite_auth_chain(void)
 	tcase_set_timeout(tc, 60);
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_test(tc, denied_who);
 	tcase_add_loop_test(tc, denied_why, 0, 11);
 	tcase_add_loop_test(tc, unspeakable, 0, 10);
 	suite_add_tcase(s, tc);
