@@ -6,3 +6,11 @@ TESTS += tests/lint
 EXTRA_DIST += tests/lint
 EXTRA_DIST += tests/demo/demo
 EXTRA_DIST += tests/bench/run tests/bench/sallyport.sh
+# doc/configuration.md comes from the table of settings, and is checked against it.
+if ENABLE_TESTS
+check_PROGRAMS += tests/tools/reference
+tests_tools_reference_SOURCES = tests/tools/reference.c
+tests_tools_reference_LDADD = $(SP_CONF_LIBS)
+TESTS += tests/tools/reference.sh
+endif
+EXTRA_DIST += tests/tools/reference.sh

@@ -164,4 +164,24 @@ def _(t):
         sp.outcome("forbidden")
 
 
+@test("doc/jwt.md: has every setting that the plugin knows, and its samples pass -t")
+def _(t):
+    if not os.path.exists(os.path.join(PLUGIN_DIR, "jwt.so")):
+        raise Skip("built --without-jwt")
+    with open(os.path.join(SRCDIR, "plugins", "jwt", "policy.c"), encoding="utf-8") as f:
+        source = f.read()
+    lists = re.findall(r"(?s)#define GROUP_SETTINGS (.*?)\n\n|known\[\] = \{(.*?)\}", source)
+    names = set(re.findall(r'"(\w+)"', " ".join(a + b for a, b in lists)))
+    check(len(names) > 15, f"settings found in policy.c: {names}")
+    with open(os.path.join(SRCDIR, "doc", "jwt.md"), encoding="utf-8") as f:
+        told = set(re.findall(r"(?m)^\| `(\w+)` \|", f.read()))
+    equal(told, names, "settings in doc/jwt.md")
+    samples = code_blocks("jwt.md", "")
+    equal(len(samples), 2, "samples")
+    shutil.copy(CA(t.dir).file, t.path("partner-ca.pem"))
+    for i, sample in enumerate(samples):
+        conf = t.write(f"jwt{i}.conf", conf_text({"apps": [sample]}, [listener("socks5", "apps")], DIRECT))
+        run([binary("sallyport"), "-t", "-c", conf], env=sanitizer_env())
+
+
 main()
