@@ -1,6 +1,7 @@
 #include "peer.h"
 
 #include <string.h>
+#include <time.h>
 
 struct sp_loop *loop;
 
@@ -25,6 +26,26 @@ bool run_for(bool (*cond)(void *arg), void *arg, uint64_t ms)
 void run_until(bool (*cond)(void *arg), void *arg)
 {
 	ck_assert_msg(run_for(cond, arg, PEER_WAIT_MS), "it does not come");
+}
+
+static bool clock_reached(void *arg)
+{
+	return (int64_t)time(NULL) >= *(const int64_t *)arg;
+}
+
+static void on_clock(struct sp_timer *t)
+{
+	sp_timer_start(loop, t, 5, on_clock); /* time() may be some ms behind */
+}
+
+void run_until_clock(int64_t unix_s)
+{
+	int64_t left_s = unix_s - (int64_t)time(NULL);
+	struct sp_timer wake = { 0 };
+
+	sp_timer_start(loop, &wake, left_s > 1 ? (uint64_t)(left_s - 1) * 1000 : 0, on_clock);
+	run_until(clock_reached, &unix_s);
+	sp_timer_stop(loop, &wake);
 }
 
 struct turns {

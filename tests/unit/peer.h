@@ -40,6 +40,8 @@ void peer_expect_str(struct peer *p, const char *s);
 void peer_end(struct peer *p);
 
 void run_until(bool (*cond)(void *arg), void *arg);
+/* Until time() says so. */
+void run_until_clock(int64_t unix_s);
 bool run_for(bool (*cond)(void *arg), void *arg, uint64_t ms); /* whether it came to hold */
 void run_turns(unsigned n);
 void await_count(const unsigned *counter, unsigned n);

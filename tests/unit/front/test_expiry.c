@@ -14,12 +14,6 @@
 static struct peer client;
 static int64_t expires_at;
 
-static bool has_expired(void *arg)
-{
-	(void)arg;
-	return time(NULL) >= expires_at;
-}
-
 static void begin(const char *listener, const char *extra, int64_t lives_s)
 {
 	fixture_open(listener, extra);
@@ -149,7 +143,7 @@ START_TEST(finishes_what_is_open)
 	struct peer second = { 0 };
 
 	open_http(FX_AUDIT);
-	run_until(has_expired, NULL);
+	run_until_clock(expires_at);
 	client_open(&second);
 	ask_http(&second);
 	peer_expect_str(&second, "HTTP/1.1 407 ");
@@ -169,7 +163,7 @@ START_TEST(a_kept_connection_is_judged_anew)
 	begin("protocol = \"http\"; auth = \"asks\";", "", 1);
 	peer_send_str(&client, "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nProxy-Authorization: Bearer bad\r\n\r\n");
 	peer_expect_str(&client, "HTTP/1.1 407 ");
-	run_until(has_expired, NULL);
+	run_until_clock(expires_at);
 	ask_http(&client);
 	await_count(&fx.line_count, 2);
 	expect_line(0, "outcome=bad_credential");
@@ -184,9 +178,10 @@ END_TEST
 START_TEST(expires_before_the_request)
 {
 	open_socks5(_i ? CLOSE : FX_AUDIT, false);
-	run_until(has_expired, NULL);
+	run_until_clock(expires_at);
 	peer_send(&client, B(CONNECT_NAME));
 	peer_expect(&client, B(REPLY("\x05")));
+	client_expect_end(&client);
 	await_alone();
 	ck_assert_uint_eq(fx.fake.opens, 0);
 	expect_line(0, "outcome=expired_credential");
@@ -213,7 +208,7 @@ START_TEST(expires_while_opening)
 			break;
 		finish();
 	}
-	run_until(has_expired, NULL);
+	run_until_clock(expires_at);
 	fake_release();
 	peer_expect_str(&client, _i ? "HTTP/1.1 407 " : "HTTP/1.1 200 Connection established\r\n\r\n");
 	if (_i) {

@@ -283,7 +283,7 @@ START_TEST(a_proxy_whose_certificate_expires)
 		sp_conf_unref(&world.near_conf);
 	}
 	peer_expect_str(&c.p, "t1");
-	run_until(has_expired, NULL);
+	run_until_clock(expires_at);
 	call_expect("t1", "", "echo.virtual:7", SP_OUTCOME_GATEWAY_AUTH);
 	ck_assert_uint_eq(world.book.ended[SP_OUTCOME_EXPIRED_CREDENTIAL], 1);
 	peer_send_str(&c.p, "still here");
