@@ -83,6 +83,11 @@ static bool minds_itself(const struct jwt_source *src, int64_t now)
 	return (src->fixed || src->proven) && used_lately(src, now);
 }
 
+static int64_t due_ms(const struct jwt_source *src)
+{
+	return src->keys && src->refresh_ms > src->next_try_ms ? src->refresh_ms : src->next_try_ms;
+}
+
 static void on_alarm(void *arg)
 {
 	struct jwt_source *src = arg;
@@ -91,10 +96,10 @@ static void on_alarm(void *arg)
 	src->alarm = NULL;
 	if (src->fetch || !minds_itself(src, now))
 		return; /* whoever uses it next begins the fetch */
-	if (now >= src->next_try_ms && (!src->keys || now >= src->refresh_ms))
+	if (now >= due_ms(src))
 		begin_fetch(src);
 	else
-		arm(src, src->failures ? src->next_try_ms : src->refresh_ms);
+		arm(src, due_ms(src));
 }
 
 /* ---- requests that wait ---- */
@@ -147,6 +152,7 @@ static void wake(struct jwt_source *src)
 	uint64_t fetch_no = src->fetch_no;
 	struct jwt_wait *w;
 
+	src->waking = true;
 	while ((w = TAILQ_FIRST(&src->waits)) != NULL && w->fetch_no <= fetch_no) {
 		jwt_wait_cb *cb = w->cb;
 		void *arg = w->arg;
@@ -154,13 +160,14 @@ static void wake(struct jwt_source *src)
 		jwt_wait_cancel(w);
 		cb(arg, src);
 	}
+	src->waking = false;
 }
 
 /* ---- how a fetch ends ---- */
 
 static void say_failed(struct jwt_source *src, int64_t now)
 {
-	int64_t next = seconds(src->next_try_ms - now), since = seconds(now - src->failing_since_ms);
+	int64_t next = seconds(due_ms(src) - now), since = seconds(now - src->failing_since_ms);
 	const char *when = src->alarm ? "" : ", if it is needed";
 
 	if (src->keys)
@@ -192,7 +199,7 @@ static void failed(struct jwt_source *src, const char *fmt, ...)
 	delay = about(src, delay, 75, 125);
 	src->next_try_ms = now + (delay < BACKOFF_LEAST_MS ? BACKOFF_LEAST_MS : delay > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : delay);
 	if (minds_itself(src, now))
-		arm(src, src->next_try_ms);
+		arm(src, due_ms(src));
 	say_failed(src, now);
 }
 
@@ -444,8 +451,10 @@ void jwt_source_trouble(const struct jwt_source *src, char *text, size_t size)
 {
 	int64_t now = now_ms(src);
 
-	if (!src->url || src->failures == 0)
-		snprintf(text, size, "%s", src->keys || src->file.keys ? "" : src->fetch ? "the keys have not come yet" : "there are no keys");
+	if (src->url && src->failures == 0 && src->fetch)
+		snprintf(text, size, "%s: the fetch under way has not ended yet", src->label);
+	else if (!src->url || src->failures == 0)
+		snprintf(text, size, "%s", src->keys || src->file.keys ? "" : "there are none yet");
 	else
 		snprintf(text, size, "%s: %s; failing for %lld s; next try in %lld s", src->label, src->failed_why,
 			 (long long)seconds(now - src->failing_since_ms),

@@ -28,6 +28,8 @@ struct jwt_source {
 	LIST_ENTRY(jwt_source) in_bucket;
 	TAILQ_ENTRY(jwt_source) node; /* the least recently used first */
 	bool fixed, proven;
+	bool verified; /* a token, at least once: somebody may remember that */
+	bool waking; /* callbacks of waits run: it must stay */
 	char *url;   /* of the first request of a fetch; NULL: a file */
 	char *label; /* for the operator */
 

@@ -49,7 +49,7 @@ static uint32_t system_random(void *arg)
 
 bool jwt_ration_take(struct jwt_sources *s, struct jwt_ration *r, bool look_only)
 {
-	int64_t now = jwt_sources_now(s), cost = s->limits.per_s ? 1000 / s->limits.per_s : INT64_MAX / 4, most = cost * s->limits.burst;
+	int64_t now = jwt_sources_now(s), cost = 1000 / s->limits.per_s, most = cost * s->limits.burst;
 
 	r->level_ms += now - r->at_ms;
 	r->at_ms = now;
@@ -212,7 +212,7 @@ static void drop(struct jwt_source *src)
 {
 	struct jwt_sources *s = src->all;
 
-	if (src->proven && s->env.forget)
+	if (src->verified && s->env.forget)
 		s->env.forget(s->env.arg, src);
 	TAILQ_REMOVE(list_of(src), src, node);
 	if (!src->fixed)
@@ -235,7 +235,7 @@ static bool make_room(struct jwt_source_list *list)
 	struct jwt_source *src, *found = NULL;
 
 	TAILQ_FOREACH (src, list, node) {
-		if (src->fetch)
+		if (src->fetch || src->waking)
 			continue;
 		if (!found)
 			found = src;
@@ -253,6 +253,7 @@ void jwt_source_prove(struct jwt_source *src)
 {
 	struct jwt_sources *s = src->all;
 
+	src->verified = true;
 	if (src->fixed || src->proven || (s->proven_count >= s->limits.proven && !make_room(&s->proven)))
 		return;
 	TAILQ_REMOVE(&s->unproven, src, node);

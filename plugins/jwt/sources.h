@@ -33,7 +33,7 @@ struct jwt_sources_env {
 struct jwt_sources_limits {
 	unsigned proven, unproven; /* sources that tokens name */
 	unsigned waits;		   /* requests that wait for keys */
-	unsigned burst, per_s;	   /* fetches for unproven names; and, counted apart, for unknown keys of named sources */
+	unsigned burst, per_s;	   /* neither 0: fetches for unproven names; and, counted apart, for unknown keys of named sources */
 };
 extern const struct jwt_sources_limits jwt_sources_limits_default;
 

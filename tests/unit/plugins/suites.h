@@ -8,6 +8,8 @@ Suite *suite_devtoken(void);
 Suite *suite_mtls_names(void);
 Suite *suite_htpasswd(void);
 Suite *suite_jwt_cache(void);
+Suite *suite_jwt_discovery(void);
+Suite *suite_jwt_file(void);
 Suite *suite_jwt_keyset(void);
 Suite *suite_jwt_policy(void);
 Suite *suite_jwt_torture(void);
