@@ -323,7 +323,7 @@ START_TEST(made_up_tenants)
 }
 END_TEST
 
-/* A source that has verified tokens tells so when it goes, also one for which the room of the proven ones was too small. */
+/* A source that has verified tokens tells so when it goes. */
 START_TEST(whoever_remembered_is_told)
 {
 	struct jwt_source *src;
@@ -344,6 +344,31 @@ START_TEST(whoever_remembered_is_told)
 }
 END_TEST
 
+/* Also one that found no room among the proven ones, because they are being fetched. */
+START_TEST(whoever_remembered_is_told_without_room)
+{
+	struct jwt_source *first, *second;
+
+	limits.proven = 1;
+	limits.unproven = 1;
+	open_with(TENANTS);
+	first = find("t0");
+	ck_assert_int_eq(get(first), JWT_READY_SOON);
+	fake_answer(200, set_a, -1);
+	jwt_source_prove(first);
+	ck_assert_int_eq(jwt_source_unknown_key(first), JWT_READY_SOON);
+	second = find("t1");
+	ck_assert_int_eq(get(second), JWT_READY_SOON);
+	fake_answer_url("zid=t1", 200, set_b, -1);
+	jwt_source_prove(second);
+	ck_assert_uint_eq(forgotten, 0);
+	ck_assert_ptr_nonnull(find("t2")); /* in the place of t1 */
+	ck_assert_uint_eq(forgotten, 1);
+	fake_answer(200, set_a, -1);
+	ck_assert_ptr_eq(find("t0"), first);
+}
+END_TEST
+
 Suite *suite_jwt_sources(void)
 {
 	Suite *s = suite_create("jwt_sources");
@@ -360,6 +385,7 @@ Suite *suite_jwt_sources(void)
 	tcase_add_test(t, unknown_key);
 	tcase_add_test(t, made_up_tenants);
 	tcase_add_test(t, whoever_remembered_is_told);
+	tcase_add_test(t, whoever_remembered_is_told_without_room);
 	suite_add_tcase(s, t);
 	return s;
 }
