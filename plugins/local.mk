@@ -88,7 +88,7 @@ tests_unit_test_plugins_SOURCES += tests/unit/plugins/mint.c tests/unit/plugins/
   tests/unit/plugins/test_devtoken.c \
   src/devtoken/key.c src/devtoken/sign.c tests/unit/plugins/test_jwt_keyset.c \
   tests/unit/plugins/test_jwt_policy.c tests/unit/plugins/fake.c tests/unit/plugins/fake.h tests/unit/plugins/test_jwt_discovery.c \
-  tests/unit/plugins/test_jwt_file.c tests/unit/plugins/test_jwt_sources.c tests/unit/plugins/test_jwt_cache.c tests/unit/plugins/test_jwt_torture.c tests/unit/plugins/torture_rows.h \
+  tests/unit/plugins/test_jwt_file.c tests/unit/plugins/test_jwt_source.c tests/unit/plugins/test_jwt_sources.c tests/unit/plugins/test_jwt_cache.c tests/unit/plugins/test_jwt_torture.c tests/unit/plugins/torture_rows.h \
   tests/unit/plugins/test_jwt_verify.c
 tests_unit_test_plugins_CPPFLAGS += -I$(top_srcdir)/src -DSP_WITH_JWT
 tests_unit_test_plugins_CFLAGS += $(SSL_CFLAGS) $(JWT_CFLAGS)

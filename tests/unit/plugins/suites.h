@@ -12,6 +12,7 @@ Suite *suite_jwt_discovery(void);
 Suite *suite_jwt_file(void);
 Suite *suite_jwt_keyset(void);
 Suite *suite_jwt_policy(void);
+Suite *suite_jwt_source(void);
 Suite *suite_jwt_sources(void);
 Suite *suite_jwt_torture(void);
 Suite *suite_jwt_verify(void);
