@@ -10,28 +10,14 @@
 
 #define METHOD_MAX_BYTES 32
 
-static _Thread_local enum sp_http_refusal refusal = SP_HTTP_REFUSAL_NONE;
-
-const char *sp_http_parse_detail(void)
-{
-	return sp_http_refusal_text(refusal);
-}
-
-enum sp_http_refusal sp_http_parse_refusal(void)
-{
-	return refusal;
-}
-
 static int refuse(enum sp_http_refusal why)
 {
-	refusal = why;
-	return SP_EPROTO;
+	return sp_http_refuse(SP_EPROTO, why);
 }
 
 static int refuse_size(enum sp_http_refusal why)
 {
-	refusal = why;
-	return SP_ETOOBIG;
+	return sp_http_refuse(SP_ETOOBIG, why);
 }
 
 /* tchar of RFC 9110 section 5.6.2 */

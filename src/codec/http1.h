@@ -28,6 +28,7 @@ struct sp_http_limits {
 struct sp_http_request {
 	struct sp_slice method, target;
 	enum sp_http_target form;
+	struct sp_slice upgrade; /* absent from parsing; a protocol to switch to, where sp_http_upgrade() was let through */
 	struct sp_slice scheme, path; /* absolute form: "http" in any case, "/p?q"; origin form: the path */
 	struct sp_authority authority; /* authority and absolute form: the target's; else Host's (default port 80), or
 					* host "" and port 0 in a HTTP/1.0 request without Host */

@@ -53,6 +53,7 @@
 	X(BODY_SIZE, BAD_REQUEST, "a body above the limit")                                                            \
 	X(BODY_TOO_SHORT, BAD_REQUEST, "fewer bytes of body than announced")                                           \
 	X(BODY_TOO_LONG, BAD_REQUEST, "more bytes of body than announced")                                             \
+	X(CONNECTION_OPTIONS, BAD_REQUEST, "more options in Connection than the limit")                                \
 	X(H2_NAME, BAD_REQUEST, "an HTTP/2 field name that is no lower-case token")                                    \
 	X(H2_VALUE, BAD_REQUEST, "an HTTP/2 field value with white space around it or control characters")             \
 	X(H2_CONNECTION, BAD_REQUEST, "a connection-specific field in HTTP/2")                                         \
@@ -76,5 +77,7 @@ enum sp_http_refusal {
 const char *sp_http_refusal_text(enum sp_http_refusal r);
 /* What the client of a refused request is told; SP_OUTCOME_UNKNOWN for unknown values. */
 enum sp_outcome sp_http_refusal_outcome(enum sp_http_refusal r);
+/* Records why on this thread, for sp_http_parse_refusal() (codec/http1.h); returns err. For the parsers of this folder. */
+int sp_http_refuse(int err, enum sp_http_refusal why);
 
 #endif

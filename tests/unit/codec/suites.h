@@ -8,9 +8,15 @@
 #include "base/must.h"
 #include "base/slice.h"
 
+/* fail_malloc_after() of ../fail_malloc.h, for all suites. */
+void after_mallocs_fail(int n);
+
 Suite *sp_suite_authority(void);
+Suite *sp_suite_body(void);
 Suite *sp_suite_credentials(void);
+Suite *sp_suite_encoder(void);
 Suite *sp_suite_fields(void);
+Suite *sp_suite_hop(void);
 Suite *sp_suite_http1(void);
 Suite *sp_suite_outcome(void);
 Suite *sp_suite_socks5(void);

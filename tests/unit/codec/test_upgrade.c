@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "codec/upgrade.h"
-#include "../fail_malloc.h"
 
 static const struct sp_upgrade full = { .location = "Werk \xc3\xa4",
 					.connector_id = "7c9e6679-7425-40de",
@@ -110,9 +109,9 @@ START_TEST(request_without_memory)
 
 	for (;;) {
 		ck_assert_int_eq(sp_buf_append_str(&b, "before"), 0);
-		fail_malloc_after(allocations++);
+		after_mallocs_fail(allocations++);
 		err = sp_upgrade_request_write(&b, "gw", &full, sp_slice_str(long_token));
-		fail_malloc_after(-1);
+		after_mallocs_fail(-1);
 		if (!err)
 			break;
 		ck_assert_int_eq(err, SP_ENOMEM);
