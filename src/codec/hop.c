@@ -98,7 +98,7 @@ int sp_http_filter(struct sp_fields *f, enum sp_http_side side)
 {
 	bool trailers = sp_fields_has_token(f, "te", "trailers");
 	struct sp_slice options[SP_CONNECTION_OPTIONS_MAX];
-	unsigned i, kept = 0, count;
+	unsigned i, kept = 0, count = 0;
 	int err = collect_options(f, options, &count);
 
 	if (err)

@@ -215,7 +215,22 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 		done(r);
 }
 
-static const struct sp_stream_events events = { on_data, on_eof, on_drain, on_closed };
+/* Where the peer carries none they are lost, as RFC 9110 section 6.5.1 allows. */
+static void on_trailers(void *arg, const struct sp_fields *trailers)
+{
+	struct end *from = arg;
+
+	if (from->peer->stream)
+		(void)sp_stream_trailers(from->peer->stream, trailers);
+}
+
+static const struct sp_stream_events events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drain = on_drain,
+	.on_closed = on_closed,
+	.on_trailers = on_trailers,
+};
 
 /* ---- from outside ------------------------------------------------------------------ */
 

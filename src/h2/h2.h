@@ -53,7 +53,7 @@ uint64_t sp_h2_rtt_us(const struct sp_h2 *h); /* last PING; 0 = none yet */
 void sp_h2_probe(struct sp_h2 *h);
 
 /* ---- client -------------------------------------------------------------- */
-/* The response head (final status); lent. 1xx go to sp_h2_stream_watch(). Not called when the stream fails first: on_closed of its
+/* The response head (final status); lent. 1xx go to sp_h2_watch_interim(). Not called when the stream fails first: on_closed of its
  * events says why (SP_ERETRY: provably not processed, may be tried elsewhere). */
 typedef void sp_h2_response_cb(void *arg, struct sp_h2_stream *s, unsigned status, const struct sp_fields *head);
 /* Opens a request stream: head holds the pseudo-fields first (":method", ":authority", ...). Field values are copied. The body
@@ -73,19 +73,13 @@ int sp_h2_respond(struct sp_h2_stream *s, unsigned status, const struct sp_field
 /* An interim response (1xx, not 101) before the final one. 0 or SP_ECLOSED / SP_EINVAL (answered already). */
 int sp_h2_inform(struct sp_h2_stream *s, unsigned status, const struct sp_fields *fields);
 
-/* ---- messages: what HTTP has beyond a head and a body (RFC 9110 sections 6.5 and 15.2) ------------------- */
-struct sp_h2_message_events {
-	/* Client: a 1xx; fields are lent. Of several in one turn the last. May be NULL. */
-	void (*on_interim)(void *arg, unsigned status, const struct sp_fields *head);
-	/* After the last byte was taken, right before on_eof; lent. May be NULL. */
-	void (*on_trailers)(void *arg, const struct sp_fields *trailers);
-};
-/* Right after sp_h2_open(), or inside on_request. Who does not watch never hears of them. SP_ENOMEM. */
-int sp_h2_stream_watch(struct sp_h2_stream *s, const struct sp_h2_message_events *ev, void *arg);
+/* ---- messages ------------------------------------------------------------- */
+/* Client: hears of interim responses (1xx; of several in one turn the last); fields are lent. Right after sp_h2_open(). Who does not
+ * ask never hears of them. 0 or SP_ENOMEM. Trailers are the stream's (net/stream.h). */
+typedef void sp_h2_interim_cb(void *arg, unsigned status, const struct sp_fields *head);
+int sp_h2_watch_interim(struct sp_h2_stream *s, sp_h2_interim_cb *cb, void *arg);
 /* Inside on_request and the response's upcall: does anything follow the head? */
 bool sp_h2_stream_has_body(const struct sp_h2_stream *s);
-/* Sent after the last byte, by shutdown_write() or close(FLUSH). Copied. 0, SP_ECLOSED (ended already), SP_ETOOBIG, SP_ENOMEM. */
-int sp_h2_stream_trailers(struct sp_h2_stream *s, const struct sp_fields *trailers);
 
 struct sp_stream *sp_h2_stream_io(struct sp_h2_stream *s);
 int32_t sp_h2_stream_id(const struct sp_h2_stream *s);

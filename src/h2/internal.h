@@ -70,7 +70,7 @@ struct sp_h2_stream {
 	void *response_arg;
 	struct sp_h2_block *head; /* being received, or waiting for its upcall */
 	struct sp_h2_block **receiving; /* head, or the message's trailers; NULL: fields that come are dropped */
-	struct sp_h2_message *message; /* NULL: nobody watches, and no trailers are there */
+	struct sp_h2_message *message; /* NULL: neither of its things is there or wanted */
 	struct sp_timer linger;
 	struct sp_reap reap;
 	struct sp_cause *cause;
@@ -191,6 +191,7 @@ struct sp_h2_block **sp_h2_trailers_begin(struct sp_h2_stream *s);
 void sp_h2_interim(struct sp_h2_stream *s, struct sp_h2_block **head);
 void sp_h2_tell_interim(struct sp_h2_stream *s);
 void sp_h2_tell_trailers(struct sp_h2_stream *s);
+int sp_h2_keep_trailers(struct sp_stream *io, const struct sp_fields *trailers);
 /* Inside nghttp2's question for the last bytes: 0, or its error. */
 int sp_h2_send_trailers(struct sp_h2_stream *s, uint32_t *flags);
 void sp_h2_message_free(struct sp_h2_stream *s);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct sp_h2_message {
-	const struct sp_h2_message_events *ev;
+	sp_h2_interim_cb *on_interim; /* NULL: nobody wants to know */
 	void *arg;
 	struct sp_h2_block *interim, *received, *to_send; /* interim: the last one that was not told yet; the others: trailers */
 };
@@ -32,13 +32,13 @@ void sp_h2_message_free(struct sp_h2_stream *s)
 	s->receiving = NULL;
 }
 
-int sp_h2_stream_watch(struct sp_h2_stream *s, const struct sp_h2_message_events *ev, void *arg)
+int sp_h2_watch_interim(struct sp_h2_stream *s, sp_h2_interim_cb *cb, void *arg)
 {
 	struct sp_h2_message *m = message_of(s);
 
 	if (!m)
 		return SP_ENOMEM;
-	m->ev = ev;
+	m->on_interim = cb;
 	m->arg = arg;
 	return 0;
 }
@@ -67,7 +67,7 @@ void sp_h2_interim(struct sp_h2_stream *s, struct sp_h2_block **head)
 {
 	struct sp_h2_message *m = s->message;
 
-	if (!m || !m->ev || !m->ev->on_interim) {
+	if (!m || !m->on_interim) {
 		sp_h2_block_free(head);
 		return;
 	}
@@ -89,7 +89,7 @@ void sp_h2_tell_interim(struct sp_h2_stream *s)
 	m->interim = NULL;
 	sp_h2_block_fields(b, &f);
 	if (!s->closing)
-		m->ev->on_interim(m->arg, sp_h2_block_status(b), &f);
+		m->on_interim(m->arg, sp_h2_block_status(b), &f);
 	sp_h2_block_free(&b);
 }
 
@@ -101,8 +101,8 @@ void sp_h2_tell_trailers(struct sp_h2_stream *s)
 	if (!m || !m->received)
 		return;
 	sp_h2_block_fields(m->received, &f);
-	if (m->ev && m->ev->on_trailers)
-		m->ev->on_trailers(m->arg, &f);
+	if (s->io.ev && s->io.ev->on_trailers)
+		s->io.ev->on_trailers(s->io.arg, &f);
 	sp_h2_block_free(&m->received);
 }
 
@@ -126,8 +126,9 @@ int sp_h2_inform(struct sp_h2_stream *s, unsigned status, const struct sp_fields
 	return 0;
 }
 
-int sp_h2_stream_trailers(struct sp_h2_stream *s, const struct sp_fields *trailers)
+int sp_h2_keep_trailers(struct sp_stream *io, const struct sp_fields *trailers)
 {
+	struct sp_h2_stream *s = SP_CONTAINER_OF(io, struct sp_h2_stream, io);
 	struct sp_h2_message *m = message_of(s);
 	struct sp_h2_block *b;
 	int err = 0;

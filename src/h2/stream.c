@@ -370,6 +370,7 @@ static const struct sp_stream_ops ops = {
 	.read_start = sp_h2_rx_start,
 	.read_stop = sp_h2_rx_stop,
 	.close = do_close,
+	.trailers = sp_h2_keep_trailers,
 };
 
 /* ---- opening and answering ----------------------------------------------------------------------- */

@@ -15,6 +15,8 @@
  *  eof      on_eof once, after all bytes were taken. The other direction stays open (half-close): FIN, close_notify,
  *           END_STREAM. A reader that left bytes is lent them once more at the end, with input_ended set: what it waits for
  *           will not come.
+ *  trailers Streams of HTTP messages only (RFC 9110 section 6.5): on_trailers comes at most once, right before on_eof, with fields
+ *           that are lent; what is given to sp_stream_trailers() before the end of writing is copied and sent with it.
  *  close    Asynchronous, idempotent, from any state and inside any upcall; afterwards no upcall but on_closed, exactly
  *           once, last, from a later point of the loop, never inside close(). FLUSH: what is queued is still sent (bounded
  *           by SP_STREAM_LINGER_MS), then a clean end; unread input is swallowed. ABORT: queue dropped; RST, RST_STREAM.
@@ -30,6 +32,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "codec/fields.h"
 #include "net/loop.h"
 
 #define SP_STREAM_HIGH (64u * 1024)
@@ -47,6 +50,7 @@ struct sp_stream_events {
 	void (*on_drain)(void *arg);
 	/* cause: NULL after our own close(); else why the stream failed (borrowed for the call). */
 	void (*on_closed)(void *arg, const struct sp_cause *cause);
+	void (*on_trailers)(void *arg, const struct sp_fields *trailers);
 };
 
 struct sp_stream_ops {
@@ -55,6 +59,7 @@ struct sp_stream_ops {
 	void (*read_start)(struct sp_stream *s);
 	void (*read_stop)(struct sp_stream *s);
 	void (*close)(struct sp_stream *s, enum sp_close how);
+	int (*trailers)(struct sp_stream *s, const struct sp_fields *trailers); /* NULL: it carries none */
 };
 
 struct sp_stream { /* first member of every implementation */
@@ -96,6 +101,12 @@ static inline void sp_stream_read_stop(struct sp_stream *s)
 static inline void sp_stream_close(struct sp_stream *s, enum sp_close how)
 {
 	s->ops->close(s, how);
+}
+
+/* 0, SP_EUNSUPPORTED (bytes only), SP_ECLOSED (ended already), SP_ETOOBIG, SP_ENOMEM. */
+static inline int sp_stream_trailers(struct sp_stream *s, const struct sp_fields *trailers)
+{
+	return s->ops->trailers ? s->ops->trailers(s, trailers) : SP_EUNSUPPORTED;
 }
 
 /* Two connected in-memory streams on one loop, with the same marks as sockets: for tests and embedded ends. */

@@ -128,7 +128,12 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 		p->cause = *cause;
 }
 
-static const struct sp_stream_events events = { on_data, on_eof, on_drain, on_closed };
+static const struct sp_stream_events events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drain = on_drain,
+	.on_closed = on_closed,
+};
 
 void peer_attach(struct peer *p, struct sp_stream *s)
 {

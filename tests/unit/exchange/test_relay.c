@@ -401,7 +401,8 @@ static void never_closed(struct sp_stream *s, enum sp_close how)
 
 START_TEST(peer_reads_no_more)
 {
-	static const struct sp_stream_ops ops = { swallow, nothing, nothing, nothing, never_closed };
+	static const struct sp_stream_ops ops = { .writev = swallow, .shutdown_write = nothing, .read_start = nothing,
+						  .read_stop = nothing, .close = never_closed };
 	struct sp_stream far = { .ops = &ops, .loop = loop };
 	struct sp_slice answer = SP_SLICE("the answer");
 
@@ -456,7 +457,7 @@ END_TEST
  * our close(). Told by hand here. */
 static struct {
 	struct sp_stream s;
-	unsigned reads, stops, closes, shuts;
+	unsigned reads, stops, closes, shuts, trailers;
 } own;
 
 static ssize_t own_writev(struct sp_stream *s, const struct sp_slice *v, unsigned n)
@@ -492,7 +493,16 @@ static void own_close(struct sp_stream *s, enum sp_close how)
 	own.closes++;
 }
 
-static const struct sp_stream_ops own_ops = { own_writev, own_shutdown_write, own_read_start, own_read_stop, own_close };
+static int own_trailers(struct sp_stream *s, const struct sp_fields *trailers)
+{
+	(void)s;
+	ck_assert_uint_eq(own.shuts, 0);
+	own.trailers += trailers->count;
+	return 0;
+}
+
+static const struct sp_stream_ops own_ops = { .writev = own_writev, .shutdown_write = own_shutdown_write, .read_start = own_read_start,
+					      .read_stop = own_read_stop, .close = own_close, .trailers = own_trailers };
 
 static void tell_data(const void *p, size_t n)
 {
@@ -539,6 +549,36 @@ START_TEST(ends_in_order_and_reads_no_more)
 }
 END_TEST
 
+static void closed_by_us(struct sp_stream *s, enum sp_close how)
+{
+	(void)how;
+	s->ev->on_closed(s->arg, NULL);
+}
+
+/* Handed on before the end of writing; a peer that carries none loses them. */
+START_TEST(trailers_are_handed_on)
+{
+	static const struct sp_stream_ops bytes_only = { .writev = swallow, .shutdown_write = nothing, .read_start = nothing,
+							 .read_stop = nothing, .close = closed_by_us };
+	struct sp_stream plain = { .ops = &bytes_only, .loop = loop };
+	struct sp_fields t = { 0 };
+
+	sp_fields_add(&t, SP_SLICE("x-sum"), SP_SLICE("1"));
+	memset(&own, 0, sizeof(own));
+	own.s.ops = &own_ops;
+	own.s.loop = loop;
+	join_streams(&plain, &own.s, forever);
+	plain.ev->on_trailers(plain.arg, &t);
+	ck_assert_uint_eq(own.trailers, 1);
+	plain.ev->on_eof(plain.arg);
+	ck_assert_uint_eq(own.shuts, 1);
+	own.s.ev->on_trailers(own.s.arg, &t);
+	sp_relay_abort(relay, NULL);
+	own.s.ev->on_closed(own.s.arg, NULL);
+	ck_assert_uint_eq(done.calls, 1);
+}
+END_TEST
+
 Suite *sp_suite_relay(void)
 {
 	Suite *s = suite_create("exchange/relay");
@@ -566,6 +606,7 @@ Suite *sp_suite_relay(void)
 	tcase_add_test(t, client_had_ended);
 	tcase_add_test(t, dead_on_arrival);
 	tcase_add_loop_test(t, ends_in_order_and_reads_no_more, 0, 3);
+	tcase_add_test(t, trailers_are_handed_on);
 	suite_add_tcase(s, t);
 	return s;
 }

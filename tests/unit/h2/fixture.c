@@ -124,6 +124,15 @@ static void on_drain(void *arg)
 		feed(e);
 }
 
+static void on_trailers(void *arg, const struct sp_fields *trailers)
+{
+	struct side *e = arg;
+
+	check_upcall(e);
+	if (e->on_trailers)
+		e->on_trailers(e, trailers);
+}
+
 static void on_closed(void *arg, const struct sp_cause *cause)
 {
 	struct side *e = arg;
@@ -139,7 +148,13 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 		e->on_closed(e);
 }
 
-static const struct sp_stream_events side_events = { on_data, on_eof, on_drain, on_closed };
+static const struct sp_stream_events side_events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drain = on_drain,
+	.on_closed = on_closed,
+	.on_trailers = on_trailers,
+};
 
 static struct side *side_new(struct conn *c)
 {

@@ -31,6 +31,7 @@ struct side {
 	void (*on_head)(struct side *e);
 	void (*on_eof)(struct side *e);
 	void (*on_drain)(struct side *e);
+	void (*on_trailers)(struct side *e, const struct sp_fields *trailers);
 	void (*on_closed)(struct side *e);
 	/* feed(): a stream of bytes that depends on the position only */
 	uint64_t fed_bytes, feed_bytes, fed_hash;

@@ -83,7 +83,12 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 	ck_assert_uint_eq(client_closed * (e >= near && e < near + STREAMS_MAX), 0); /* before the connection's own */
 }
 
-static const struct sp_stream_events side_events = { on_data, on_eof, on_drain, on_closed };
+static const struct sp_stream_events side_events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drain = on_drain,
+	.on_closed = on_closed,
+};
 
 static void on_response(void *arg, struct sp_h2_stream *s, unsigned status, const struct sp_fields *head)
 {

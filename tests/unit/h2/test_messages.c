@@ -34,21 +34,22 @@ static void on_interim(void *arg, unsigned status, const struct sp_fields *head)
 	write_fields(w, head);
 }
 
-static void on_trailers(void *arg, const struct sp_fields *trailers)
+static void on_trailers(struct side *e, const struct sp_fields *trailers)
 {
-	struct watch *w = arg;
+	struct watch *w = e->user;
 
-	ck_assert_uint_eq(w->e->eof, 0);
+	ck_assert_uint_eq(e->eof, 0);
 	w->trailers++;
 	write_fields(w, trailers);
 }
 
-static const struct sp_h2_message_events events = { .on_interim = on_interim, .on_trailers = on_trailers };
 
 static void watch(struct watch *w, struct side *e)
 {
 	*w = (struct watch){ .e = e };
-	ck_assert_int_eq(sp_h2_stream_watch(e->h2, &events, w), 0);
+	e->on_trailers = on_trailers;
+	e->user = w;
+	ck_assert_int_eq(sp_h2_watch_interim(e->h2, on_interim, w), 0);
 }
 
 static struct side *request(const char *method)
@@ -76,7 +77,6 @@ static void hold(struct side *e, const struct sp_fields *head)
 	(void)head;
 	e->collect = true;
 	watch(&at_server, e);
-	e->user = &at_server;
 	sp_stream_read_start(e->s);
 }
 
@@ -139,9 +139,9 @@ START_TEST(trailers)
 	a = request("POST");
 	if (_i & 2)
 		side_write(a, "ping");
-	ck_assert_int_eq(sp_h2_stream_trailers(a->h2, &up), 0);
+	ck_assert_int_eq(sp_stream_trailers(a->s, &up), 0);
 	sp_stream_shutdown_write(a->s);
-	ck_assert_int_eq(sp_h2_stream_trailers(a->h2, &up), SP_ECLOSED);
+	ck_assert_int_eq(sp_stream_trailers(a->s, &up), SP_ECLOSED);
 	await(&server.requests, 1);
 	b = side_last(&server);
 	await(&b->eof, 1);
@@ -151,7 +151,7 @@ START_TEST(trailers)
 	ck_assert_int_eq(sp_h2_respond(b->h2, 200, NULL, false), 0);
 	if (_i & 2)
 		side_write(b, "pong");
-	ck_assert_int_eq(sp_h2_stream_trailers(b->h2, &down), 0);
+	ck_assert_int_eq(sp_stream_trailers(b->s, &down), 0);
 	side_close(b, SP_CLOSE_FLUSH);
 	await(&a->eof, 1);
 	ck_assert_uint_eq(at_client.trailers, 1);
@@ -178,7 +178,7 @@ START_TEST(unwatched)
 	b = side_last(&server);
 	ck_assert_int_eq(sp_h2_inform(b->h2, 103, &t), 0);
 	ck_assert_int_eq(sp_h2_respond(b->h2, 200, NULL, false), 0);
-	ck_assert_int_eq(sp_h2_stream_trailers(b->h2, &t), 0);
+	ck_assert_int_eq(sp_stream_trailers(b->s, &t), 0);
 	side_write(b, "body");
 	sp_stream_shutdown_write(b->s);
 	await(&a->eof, 1);
@@ -250,7 +250,7 @@ START_TEST(trailers_too_large)
 	a = request("POST");
 	await(&server.requests, 1);
 	b = side_last(&server);
-	ck_assert_int_eq(sp_h2_stream_trailers(a->h2, &t), _i ? 0 : SP_ETOOBIG);
+	ck_assert_int_eq(sp_stream_trailers(a->s, &t), _i ? 0 : SP_ETOOBIG);
 	sp_stream_shutdown_write(a->s);
 	if (_i) {
 		await(&b->closed, 1);

@@ -106,7 +106,12 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 		e->cause = *cause;
 }
 
-const struct sp_stream_events end_events = { on_data, on_eof, on_drain, on_closed };
+const struct sp_stream_events end_events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drain = on_drain,
+	.on_closed = on_closed,
+};
 
 /* ---- running ------------------------------------------------------------------- */
 

@@ -312,7 +312,12 @@ static void on_wire_closed(void *arg, const struct sp_cause *cause)
 	w->from = NULL;
 }
 
-static const struct sp_stream_events wire_events = { on_wire_data, on_wire_eof, on_wire_drain, on_wire_closed };
+static const struct sp_stream_events wire_events = {
+	.on_data = on_wire_data,
+	.on_eof = on_wire_eof,
+	.on_drain = on_wire_drain,
+	.on_closed = on_wire_closed,
+};
 
 static struct wire up, down; /* the two ends that are ours: from a, from b */
 
