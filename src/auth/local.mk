@@ -3,7 +3,7 @@ libsp_auth_la_SOURCES = src/auth/auth.h src/auth/host.c src/auth/internal.h src/
   src/auth/worker.c \
   src/auth/service_key.h src/auth/service_key_int.h src/auth/service_key.c src/auth/token_request.c src/auth/assertion.c \
   src/auth/token_answer.c src/auth/tokens.c
-SP_AUTH_LIBS = libsp_auth.la $(SP_H2_LIBS)
+SP_AUTH_LIBS = libsp_auth.la libsp_h1.la $(SP_H2_LIBS)
 # libjwt signs client assertions; without it such service keys are refused.
 libsp_auth_la_CPPFLAGS = $(AM_CPPFLAGS)
 if WITH_JWT

@@ -9,7 +9,12 @@
 struct sp_back;
 struct sp_back_open; /* one pending open */
 
-/* stream != NULL: a two-way byte stream to x->target, the receiver's; outcome OK. NULL: outcome and cause say why, and
+/* Requests (x->request): on_sent and on_interim of x->ev come before, from a later turn than sp_back_open(); the callback comes with
+ * the head of the final response in x->response, and the stream gives its body (the one that on_sent gave, if it gave one). A response of
+ * any status is OK; one that a hop gave in the system's place says so in response->outcome. on_sent's receiver hears by on_closed that
+ * its stream failed and cancels the open then; the callback does not come.
+ *
+ * stream != NULL: a two-way byte stream to x->target, the receiver's; outcome OK. NULL: outcome and cause say why, and
  * x->proxy_status holds what far hops said. Exactly once, never inside sp_back_open(), not after sp_back_cancel(). */
 typedef void sp_back_cb(void *arg, struct sp_stream *stream, enum sp_outcome outcome, const struct sp_cause *cause);
 

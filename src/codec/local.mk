@@ -7,6 +7,7 @@ libsp_codec_la_SOURCES = \
   src/codec/fields.c src/codec/fields.h \
   src/codec/hop.c src/codec/hop.h \
   src/codec/http1.c src/codec/http1.h \
+  src/codec/message.c src/codec/message.h \
   src/codec/outcome.c src/codec/outcome.h src/codec/proxy_status.c \
   src/codec/refusal.c src/codec/refusal.h \
   src/codec/socks5.c src/codec/socks5.h \

@@ -1,6 +1,8 @@
 /* See exchange.h. The one place that writes the line of an exchange and that counts it. */
 #include "exchange/exchange.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "base/must.h"
 
@@ -63,8 +65,13 @@ static void write_line(const struct sp_exchange *x, struct sp_loop *loop)
 {
 	uint64_t now = sp_loop_now_ms(loop);
 	struct sp_kv open_ms = SP_KV_STR("open_ms", NULL);
-	char target[SP_AUTHORITY_SIZE];
+	struct sp_kv status = SP_KV_STR("status", NULL);
+	char target[SP_AUTHORITY_SIZE], method[33] = "";
 
+	if (x->request)
+		(void)sp_slice_copy(x->request->method, method, sizeof(method));
+	if (x->status)
+		status = SP_KV_INT("status", x->status);
 	if (x->opened_mono_ms)
 		open_ms = SP_KV_INT("open_ms", x->opened_mono_ms - x->began_mono_ms);
 	sp_log(SP_LOG_INFO, SP_EV_EXCHANGE, "ended", SP_KV_STR("exchange", x->id), SP_KV_INT("conn", x->conn_id),
@@ -72,7 +79,7 @@ static void write_line(const struct sp_exchange *x, struct sp_loop *loop)
 	       SP_KV_STR("front", or_null(x->front)), SP_KV_STR("listener", or_null(x->listener)),
 	       SP_KV_STR("client", or_null(x->client)),
 	       SP_KV_STR("target", x->target.host[0] ? sp_authority_text(&x->target, target) : NULL),
-	       SP_KV_STR("region", or_null(x->region)), SP_KV_STR("location", or_null(x->location)), SP_KV_STR("via", or_null(x->via)),
+	       SP_KV_STR("method", method[0] ? method : NULL), status, SP_KV_STR("region", or_null(x->region)), SP_KV_STR("location", or_null(x->location)), SP_KV_STR("via", or_null(x->via)),
 	       SP_KV_STR("outcome", sp_outcome_row(x->outcome)->word), SP_KV_INT("up", x->bytes_up),
 	       SP_KV_INT("down", x->bytes_down), open_ms, SP_KV_INT("ms", now - x->began_mono_ms),
 	       SP_KV_CAUSE(&x->cause));
@@ -87,6 +94,9 @@ void sp_exchange_end(struct sp_exchange *x, struct sp_loop *loop)
 	x->book = NULL;
 	write_line(x, loop);
 	sp_identity_deinit(&x->identity);
+	sp_request_free(&x->request);
+	free(x->claims);
+	x->claims = NULL;
 	b->ended[(unsigned)x->outcome < SP_OUTCOME_COUNT ? x->outcome : SP_OUTCOME_UNKNOWN]++;
 	b->bytes_up += x->bytes_up;
 	b->bytes_down += x->bytes_down;

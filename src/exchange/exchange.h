@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "base/secret.h"
 #include "codec/authority.h"
+#include "codec/message.h"
 #include "codec/outcome.h"
 #include "net/stream.h"
 
@@ -26,6 +27,15 @@ struct sp_book {
 	void *arg;
 };
 
+/* What whoever opens an exchange with a request hears before the open's callback. All may be called more than once (another try). */
+struct sp_exchange_events {
+	/* The request is on its way. stream: where its body is to be written now, the receiver's from here on (it closes it; an open that
+	 * it does not want any more is cancelled); NULL: it has none. */
+	void (*on_sent)(void *arg, struct sp_stream *stream);
+	/* A 1xx; borrowed. */
+	void (*on_interim)(void *arg, unsigned status, const struct sp_fields *fields);
+};
+
 struct sp_exchange {
 	char id[SP_ID_SIZE];
 	uint64_t conn_id;
@@ -36,6 +46,12 @@ struct sp_exchange {
 	char region[SP_REGION_SIZE];  /* that the client named; "" = none */
 	char location[SP_LOCATION_SIZE]; /* "" = the connector without a location id */
 	struct sp_authority target;
+	struct sp_request *request;   /* owned; NULL: a tunnel to the target (CONNECT) */
+	const struct sp_exchange_events *ev; /* with a request; whose arg is ev_arg */
+	void *ev_arg;
+	const struct sp_response *response; /* inside the callback of an open that succeeded: the head; borrowed */
+	char *claims;		      /* what was verified of the caller, a JSON object; NULL: nothing. Owned */
+	unsigned status;	      /* of the response; 0: none */
 	char via[64];		      /* set by the back: "tunnel 7", "direct" */
 	char proxy_status[SP_PROXY_STATUS_SIZE]; /* what the far hops said, to be passed on; "" = nothing */
 	enum sp_outcome outcome;

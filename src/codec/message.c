@@ -1,0 +1,425 @@
+/* See message.h. */
+#include "codec/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "base/text.h"
+
+/* ---- owned copies ------------------------------------------------------------------------------------------------ */
+
+struct block {
+	struct sp_request r;
+	size_t used, size;
+	uint8_t bytes[];
+};
+
+static struct block *block_of(struct sp_request *r)
+{
+	return (struct block *)r; /* r is its first member */
+}
+
+static struct sp_slice keep(struct block *b, struct sp_slice s)
+{
+	uint8_t *at = b->bytes + b->used;
+
+	if (!s.p)
+		return SP_SLICE_NONE;
+	memcpy(at, s.p, s.n);
+	b->used += s.n;
+	return sp_slice_make(at, s.n);
+}
+
+/* from's slices are borrowed; the copy's are its own. */
+static int copy_of(const struct sp_request *from, struct sp_request **out)
+{
+	size_t size = from->method.n + from->path.n + from->protocol.n;
+	struct block *b;
+	unsigned i;
+
+	for (i = 0; i < from->fields.count; i++)
+		size += from->fields.v[i].name.n + from->fields.v[i].value.n;
+	b = malloc(sizeof(*b) + size);
+	if (!b)
+		return SP_ENOMEM;
+	b->used = 0;
+	b->size = size;
+	b->r = (struct sp_request){
+		.method = keep(b, from->method),
+		.path = keep(b, from->path),
+		.protocol = keep(b, from->protocol),
+		.has_body = from->has_body,
+		.has_length = from->has_length,
+		.expects = from->expects,
+		.length = from->length,
+		.fields.count = from->fields.count,
+	};
+	for (i = 0; i < from->fields.count; i++)
+		b->r.fields.v[i] = (struct sp_field){ keep(b, from->fields.v[i].name), keep(b, from->fields.v[i].value),
+						      from->fields.v[i].secret };
+	*out = &b->r;
+	return 0;
+}
+
+void sp_request_free(struct sp_request **r)
+{
+	struct block *b = *r ? block_of(*r) : NULL;
+
+	*r = NULL;
+	if (!b)
+		return;
+	sp_wipe(b->bytes, b->size);
+	free(b);
+}
+
+/* ---- from HTTP/1.1 ----------------------------------------------------------------------------------------------- */
+
+static void copy_fields(const struct sp_fields *from, struct sp_fields *to)
+{
+	to->count = from->count;
+	memcpy(to->v, from->v, from->count * sizeof(from->v[0]));
+}
+
+static void drop_framing(struct sp_fields *f)
+{
+	sp_fields_remove(f, "host");
+	sp_fields_remove(f, "content-length");
+	sp_fields_remove(f, "expect");
+}
+
+int sp_request_from_http1(const struct sp_http_request *r, struct sp_request **out)
+{
+	struct sp_request q;
+	int err;
+
+	q.method = r->method;
+	q.path = r->path;
+	if (q.path.n == 0) /* RFC 9112 section 3.2.4 */
+		q.path = sp_slice_eq_str(r->method, "OPTIONS") ? SP_SLICE("*") : SP_SLICE("/");
+	q.protocol = sp_http_upgrade(r);
+	if (!sp_http_is_token(q.protocol) || sp_slice_eq_str_nocase(q.protocol, "h2c"))
+		q.protocol = SP_SLICE_NONE; /* ignored, as RFC 9110 section 7.8 allows; ":protocol" has no versions */
+	q.has_length = r->has_length;
+	q.length = r->content_length;
+	q.has_body = r->body == SP_BODY_CHUNKED || (r->body == SP_BODY_LENGTH && r->content_length > 0);
+	q.expects = sp_http_expects(r) == SP_EXPECT_CONTINUE;
+	copy_fields(&r->fields, &q.fields);
+	err = sp_http_filter(&q.fields, SP_HTTP_INTO_TUNNEL);
+	if (err < 0)
+		return err;
+	drop_framing(&q.fields);
+	err = sp_http_via_add(&q.fields, r->minor);
+	return err < 0 ? err : copy_of(&q, out);
+}
+
+int sp_response_from_http1(const struct sp_http_response *r, struct sp_slice method, struct sp_response *out)
+{
+	enum sp_http_framing framing = sp_http_response_framing(r, method);
+	int err;
+
+	out->status = r->status;
+	out->switched = framing == SP_BODY_TUNNEL;
+	out->ended = framing == SP_BODY_NONE || (framing == SP_BODY_LENGTH && r->content_length == 0);
+	out->has_length = r->has_length;
+	out->length = r->content_length;
+	out->outcome = SP_OUTCOME_OK;
+	copy_fields(&r->fields, &out->fields);
+	err = sp_http_filter(&out->fields, SP_HTTP_FROM_ORIGIN);
+	if (err < 0)
+		return err;
+	sp_fields_remove(&out->fields, "host");
+	sp_fields_remove(&out->fields, "content-length");
+	return sp_http_via_add(&out->fields, r->minor);
+}
+
+/* ---- from HTTP/2 ------------------------------------------------------------------------------------------------- */
+
+static int refuse(enum sp_http_refusal why)
+{
+	return sp_http_refuse(SP_EPROTO, why);
+}
+
+static bool is_h2_name(struct sp_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if (name.p[i] >= 'A' && name.p[i] <= 'Z')
+			return false;
+	return sp_http_is_token(name);
+}
+
+static int take_pseudo(struct sp_request *q, const struct sp_field *f, unsigned *seen, struct sp_slice *scheme)
+{
+	static const char *const names[] = { ":method", ":path", ":protocol", ":scheme", ":authority", NULL };
+	struct sp_slice unused, *const to[] = { &q->method, &q->path, &q->protocol, scheme, &unused };
+	unsigned i = 0;
+
+	while (names[i] && !sp_slice_eq_str(f->name, names[i]))
+		i++;
+	if (!names[i])
+		return refuse(SP_HTTP_REFUSAL_H2_PSEUDO_UNKNOWN);
+	if (*seen & 1u << i)
+		return refuse(SP_HTTP_REFUSAL_H2_PSEUDO_TWICE);
+	*seen |= 1u << i;
+	*to[i] = f->value;
+	return 0;
+}
+
+static int take_field(struct sp_request *q, const struct sp_field *f)
+{
+	if (!is_h2_name(f->name))
+		return refuse(SP_HTTP_REFUSAL_H2_NAME);
+	if (!sp_http_is_value(f->value) || sp_slice_trim(f->value).n != f->value.n)
+		return refuse(SP_HTTP_REFUSAL_H2_VALUE);
+	if (sp_slice_eq_str(f->name, "expect"))
+		q->expects = sp_slice_eq_str_nocase(f->value, "100-continue");
+	if (sp_slice_eq_str(f->name, "content-length")) {
+		if (q->has_length || sp_text_u64(f->value, INT64_MAX, &q->length) < 0)
+			return refuse(q->has_length ? SP_HTTP_REFUSAL_TWO_LENGTHS : SP_HTTP_REFUSAL_LENGTH);
+		q->has_length = true;
+		return 0;
+	}
+	q->fields.v[q->fields.count++] = *f;
+	return 0;
+}
+
+/* A path in origin form: what a request line may hold. */
+static bool is_path(const struct sp_request *q)
+{
+	size_t i;
+
+	if (sp_slice_eq_str(q->path, "*"))
+		return sp_slice_eq_str(q->method, "OPTIONS");
+	for (i = 0; i < q->path.n; i++)
+		if (q->path.p[i] <= ' ' || q->path.p[i] >= 0x7f || q->path.p[i] == '#')
+			return false;
+	return q->path.n > 0 && q->path.p[0] == '/';
+}
+
+static int check_pseudo(struct sp_request *q, struct sp_slice scheme)
+{
+	if (!q->method.p || !q->path.p || !scheme.p)
+		return refuse(SP_HTTP_REFUSAL_H2_PSEUDO_MISSING);
+	if (!sp_http_is_token(q->method))
+		return refuse(SP_HTTP_REFUSAL_METHOD);
+	if (!sp_slice_eq_str(scheme, "http"))
+		return refuse(SP_HTTP_REFUSAL_H2_SCHEME);
+	if (!is_path(q))
+		return refuse(SP_HTTP_REFUSAL_H2_PATH);
+	if (sp_slice_eq_str(q->method, "CONNECT") != (q->protocol.p != NULL) || (q->protocol.p && !sp_http_is_token(q->protocol)))
+		return refuse(SP_HTTP_REFUSAL_H2_PROTOCOL);
+	return 0;
+}
+
+int sp_request_from_http2(const struct sp_fields *head, bool has_body, struct sp_request **out)
+{
+	struct sp_slice scheme = SP_SLICE_NONE;
+	struct sp_request q;
+	unsigned i, seen = 0;
+	int err = 0;
+
+	q = (struct sp_request){ .has_body = has_body };
+	for (i = 0; i < head->count && err == 0; i++) {
+		const struct sp_field *f = &head->v[i];
+
+		if (f->name.n > 0 && f->name.p[0] == ':')
+			err = q.fields.count > 0 ? refuse(SP_HTTP_REFUSAL_H2_PSEUDO_ORDER) : take_pseudo(&q, f, &seen, &scheme);
+		else
+			err = take_field(&q, f);
+	}
+	if (err == 0)
+		err = check_pseudo(&q, scheme);
+	if (err == 0 && q.has_length && q.length > 0 && !has_body)
+		err = refuse(SP_HTTP_REFUSAL_BODY_TOO_SHORT);
+	if (err == 0)
+		err = sp_http_filter(&q.fields, SP_HTTP_INTO_TUNNEL);
+	if (err < 0)
+		return err;
+	drop_framing(&q.fields);
+	if (q.protocol.p) {
+		q.method = SP_SLICE("GET"); /* RFC 8441 section 5.1: what it stands for */
+		q.has_body = false;
+	}
+	return copy_of(&q, out);
+}
+
+void sp_response_from_http2(unsigned status, const struct sp_fields *head, bool ended, struct sp_response *out)
+{
+	unsigned i;
+
+	out->status = status;
+	out->switched = false;
+	out->ended = ended;
+	out->has_length = sp_text_u64(sp_fields_get(head, "content-length"), INT64_MAX, &out->length) == 0;
+	out->outcome = SP_OUTCOME_OK;
+	out->fields.count = 0;
+	for (i = 0; i < head->count; i++)
+		if (head->v[i].name.n > 0 && head->v[i].name.p[0] != ':' && !sp_slice_eq_str(head->v[i].name, "content-length"))
+			out->fields.v[out->fields.count++] = head->v[i];
+}
+
+/* ---- to HTTP/2 --------------------------------------------------------------------------------------------------- */
+
+static int add_all(const struct sp_fields *from, struct sp_fields *to)
+{
+	if (to->count + from->count > SP_FIELDS_MAX)
+		return SP_ETOOBIG;
+	memcpy(&to->v[to->count], from->v, from->count * sizeof(from->v[0]));
+	to->count += from->count;
+	return 0;
+}
+
+static int add_length(uint64_t length, char scratch[SP_LENGTH_TEXT_SIZE], struct sp_fields *out)
+{
+	snprintf(scratch, SP_LENGTH_TEXT_SIZE, "%llu", (unsigned long long)length);
+	return sp_fields_add(out, SP_SLICE("content-length"), sp_slice_str(scratch));
+}
+
+int sp_request_to_http2(const struct sp_request *r, const char *authority, bool extended, char scratch[SP_LENGTH_TEXT_SIZE],
+			struct sp_fields *out)
+{
+	bool switches = extended && r->protocol.p;
+	int err;
+
+	out->count = 0;
+	sp_fields_add(out, SP_SLICE(":method"), switches ? SP_SLICE("CONNECT") : r->method);
+	if (switches)
+		sp_fields_add(out, SP_SLICE(":protocol"), r->protocol);
+	sp_fields_add(out, SP_SLICE(":scheme"), SP_SLICE("http"));
+	sp_fields_add(out, SP_SLICE(":authority"), sp_slice_str(authority));
+	sp_fields_add(out, SP_SLICE(":path"), r->path);
+	err = add_all(&r->fields, out);
+	if (err == 0 && r->expects)
+		err = sp_fields_add(out, SP_SLICE("expect"), SP_SLICE("100-continue"));
+	if (err == 0 && r->has_length && !switches)
+		err = add_length(r->length, scratch, out);
+	return err;
+}
+
+int sp_response_to_http2(const struct sp_response *r, char scratch[SP_LENGTH_TEXT_SIZE], struct sp_fields *out)
+{
+	out->count = 0;
+	if (add_all(&r->fields, out) < 0)
+		return SP_ETOOBIG;
+	/* RFC 9110 section 8.6: neither in a 204 nor where the protocol was switched */
+	return r->has_length && !r->switched && r->status != 204 ? add_length(r->length, scratch, out) : 0;
+}
+
+/* ---- to HTTP/1.1 ------------------------------------------------------------------------------------------------- */
+
+enum sp_http_framing sp_request_framing(const struct sp_request *r)
+{
+	if (r->protocol.p)
+		return SP_BODY_NONE;
+	if (r->has_length)
+		return SP_BODY_LENGTH;
+	return r->has_body ? SP_BODY_CHUNKED : SP_BODY_NONE;
+}
+
+enum sp_http_framing sp_response_framing(const struct sp_response *r, struct sp_slice method, unsigned minor)
+{
+	if (r->switched)
+		return SP_BODY_TUNNEL;
+	if (r->status == 204 || r->status == 304 || sp_slice_eq_str(method, "HEAD"))
+		return SP_BODY_NONE;
+	if (r->has_length || r->ended)
+		return SP_BODY_LENGTH;
+	return minor >= 1 ? SP_BODY_CHUNKED : SP_BODY_UNTIL_CLOSE;
+}
+
+static int write_field(struct sp_buf *b, struct sp_slice name, struct sp_slice value)
+{
+	if (!sp_http_is_token(name) || !sp_http_is_value(value))
+		return SP_EINVAL;
+	return sp_buf_append_slice(b, name) < 0 || sp_buf_append_str(b, ": ") < 0 || sp_buf_append_slice(b, value) < 0 ||
+			       sp_buf_append_str(b, "\r\n") < 0
+		       ? SP_ENOMEM
+		       : 0;
+}
+
+static int write_fields(struct sp_buf *b, const struct sp_fields *f)
+{
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < f->count && err == 0; i++)
+		err = write_field(b, f->v[i].name, f->v[i].value);
+	return err;
+}
+
+/* The part of a connection's own fields that both heads have. */
+static int write_hop(struct sp_buf *b, enum sp_http_framing framing, bool has_length, uint64_t length, struct sp_slice upgrade, bool close)
+{
+	int err = 0;
+
+	if (framing == SP_BODY_CHUNKED)
+		err = sp_buf_append_str(b, "Transfer-Encoding: chunked\r\n");
+	else if (has_length)
+		err = sp_buf_printf(b, "Content-Length: %llu\r\n", (unsigned long long)length);
+	if (err == 0 && upgrade.p)
+		err = sp_buf_printf(b, "Upgrade: %.*s\r\nConnection: Upgrade\r\n", SP_SLICE_ARG(upgrade));
+	else if (err == 0 && close)
+		err = sp_buf_append_str(b, "Connection: close\r\n");
+	return err;
+}
+
+static int finish(struct sp_buf *b, size_t before, int err)
+{
+	if (err == 0)
+		err = sp_buf_append_str(b, "\r\n");
+	if (err < 0)
+		b->len = before;
+	return err;
+}
+
+int sp_request_write(const struct sp_request *r, struct sp_slice host, const struct sp_fields *fields, struct sp_buf *b)
+{
+	enum sp_http_framing framing = sp_request_framing(r);
+	size_t before = b->len;
+	int err;
+
+	if (!sp_http_is_token(r->method) || !is_path(r) || !sp_http_is_value(host) || (r->protocol.p && !sp_http_is_token(r->protocol)))
+		return SP_EINVAL;
+	err = sp_buf_printf(b, "%.*s %.*s HTTP/1.1\r\nHost: %.*s\r\n", SP_SLICE_ARG(r->method), SP_SLICE_ARG(r->path), SP_SLICE_ARG(host));
+	if (err == 0)
+		err = write_fields(b, fields);
+	if (err == 0 && r->expects)
+		err = sp_buf_append_str(b, "Expect: 100-continue\r\n");
+	if (err == 0 && sp_fields_has_token(fields, "te", "trailers"))
+		err = sp_buf_append_str(b, "Connection: TE\r\n");
+	if (err == 0)
+		err = write_hop(b, framing, framing == SP_BODY_LENGTH, r->length, r->protocol, false);
+	return finish(b, before, err);
+}
+
+int sp_response_write(const struct sp_response *r, const struct sp_response_line *how, struct sp_buf *b)
+{
+	size_t before = b->len;
+	unsigned status = r->switched ? 101 : r->status;
+	bool length = how->framing == SP_BODY_LENGTH || (how->framing == SP_BODY_NONE && r->has_length && status != 204);
+	int err;
+
+	if (status < 101 || status > 999 || (how->upgrade.p && !sp_http_is_token(how->upgrade)))
+		return SP_EINVAL;
+	err = sp_buf_printf(b, "HTTP/1.1 %u %s\r\n", status, sp_http_reason(status));
+	if (err == 0)
+		err = write_fields(b, &r->fields);
+	if (err == 0)
+		err = write_hop(b, how->framing, length, r->has_length ? r->length : 0, r->switched ? how->upgrade : SP_SLICE_NONE, how->close);
+	return finish(b, before, err);
+}
+
+int sp_interim_write(unsigned status, const struct sp_fields *fields, struct sp_buf *b)
+{
+	size_t before = b->len;
+	int err;
+
+	if (status < 100 || status > 199 || status == 101)
+		return SP_EINVAL;
+	err = sp_buf_printf(b, "HTTP/1.1 %u %s\r\n", status, sp_http_reason(status));
+	if (err == 0)
+		err = write_fields(b, fields);
+	return finish(b, before, err);
+}
