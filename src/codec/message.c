@@ -10,12 +10,12 @@
 /* ---- owned copies ------------------------------------------------------------------------------------------------ */
 
 struct block {
-	struct sp_request r;
+	struct sp_msg_request r;
 	size_t used, size;
 	uint8_t bytes[];
 };
 
-static struct block *block_of(struct sp_request *r)
+static struct block *block_of(struct sp_msg_request *r)
 {
 	return (struct block *)r; /* r is its first member */
 }
@@ -32,7 +32,7 @@ static struct sp_slice keep(struct block *b, struct sp_slice s)
 }
 
 /* from's slices are borrowed; the copy's are its own. */
-static int copy_of(const struct sp_request *from, struct sp_request **out)
+static int copy_of(const struct sp_msg_request *from, struct sp_msg_request **out)
 {
 	size_t size = from->method.n + from->path.n + from->protocol.n;
 	struct block *b;
@@ -45,7 +45,7 @@ static int copy_of(const struct sp_request *from, struct sp_request **out)
 		return SP_ENOMEM;
 	b->used = 0;
 	b->size = size;
-	b->r = (struct sp_request){
+	b->r = (struct sp_msg_request){
 		.method = keep(b, from->method),
 		.path = keep(b, from->path),
 		.protocol = keep(b, from->protocol),
@@ -62,7 +62,7 @@ static int copy_of(const struct sp_request *from, struct sp_request **out)
 	return 0;
 }
 
-void sp_request_free(struct sp_request **r)
+void sp_msg_request_free(struct sp_msg_request **r)
 {
 	struct block *b = *r ? block_of(*r) : NULL;
 
@@ -88,9 +88,9 @@ static void drop_framing(struct sp_fields *f)
 	sp_fields_remove(f, "expect");
 }
 
-int sp_request_from_http1(const struct sp_http_request *r, struct sp_request **out)
+int sp_msg_request_from_http1(const struct sp_http_request *r, struct sp_msg_request **out)
 {
-	struct sp_request q;
+	struct sp_msg_request q;
 	int err;
 
 	q.method = r->method;
@@ -113,7 +113,7 @@ int sp_request_from_http1(const struct sp_http_request *r, struct sp_request **o
 	return err < 0 ? err : copy_of(&q, out);
 }
 
-int sp_response_from_http1(const struct sp_http_response *r, struct sp_slice method, struct sp_response *out)
+int sp_msg_response_from_http1(const struct sp_http_response *r, struct sp_slice method, struct sp_msg_response *out)
 {
 	enum sp_http_framing framing = sp_http_response_framing(r, method);
 	int err;
@@ -150,7 +150,7 @@ static bool is_h2_name(struct sp_slice name)
 	return sp_http_is_token(name);
 }
 
-static int take_pseudo(struct sp_request *q, const struct sp_field *f, unsigned *seen, struct sp_slice *scheme)
+static int take_pseudo(struct sp_msg_request *q, const struct sp_field *f, unsigned *seen, struct sp_slice *scheme)
 {
 	static const char *const names[] = { ":method", ":path", ":protocol", ":scheme", ":authority", NULL };
 	struct sp_slice unused, *const to[] = { &q->method, &q->path, &q->protocol, scheme, &unused };
@@ -167,7 +167,7 @@ static int take_pseudo(struct sp_request *q, const struct sp_field *f, unsigned 
 	return 0;
 }
 
-static int take_field(struct sp_request *q, const struct sp_field *f)
+static int take_field(struct sp_msg_request *q, const struct sp_field *f)
 {
 	if (!is_h2_name(f->name))
 		return refuse(SP_HTTP_REFUSAL_H2_NAME);
@@ -186,7 +186,7 @@ static int take_field(struct sp_request *q, const struct sp_field *f)
 }
 
 /* A path in origin form: what a request line may hold. */
-static bool is_path(const struct sp_request *q)
+static bool is_path(const struct sp_msg_request *q)
 {
 	size_t i;
 
@@ -198,7 +198,7 @@ static bool is_path(const struct sp_request *q)
 	return q->path.n > 0 && q->path.p[0] == '/';
 }
 
-static int check_pseudo(struct sp_request *q, struct sp_slice scheme)
+static int check_pseudo(struct sp_msg_request *q, struct sp_slice scheme)
 {
 	if (!q->method.p || !q->path.p || !scheme.p)
 		return refuse(SP_HTTP_REFUSAL_H2_PSEUDO_MISSING);
@@ -213,14 +213,14 @@ static int check_pseudo(struct sp_request *q, struct sp_slice scheme)
 	return 0;
 }
 
-int sp_request_from_http2(const struct sp_fields *head, bool has_body, struct sp_request **out)
+int sp_msg_request_from_http2(const struct sp_fields *head, bool has_body, struct sp_msg_request **out)
 {
 	struct sp_slice scheme = SP_SLICE_NONE;
-	struct sp_request q;
+	struct sp_msg_request q;
 	unsigned i, seen = 0;
 	int err = 0;
 
-	q = (struct sp_request){ .has_body = has_body };
+	q = (struct sp_msg_request){ .has_body = has_body };
 	for (i = 0; i < head->count && err == 0; i++) {
 		const struct sp_field *f = &head->v[i];
 
@@ -245,7 +245,7 @@ int sp_request_from_http2(const struct sp_fields *head, bool has_body, struct sp
 	return copy_of(&q, out);
 }
 
-void sp_response_from_http2(unsigned status, const struct sp_fields *head, bool ended, struct sp_response *out)
+void sp_msg_response_from_http2(unsigned status, const struct sp_fields *head, bool ended, struct sp_msg_response *out)
 {
 	unsigned i;
 
@@ -277,7 +277,7 @@ static int add_length(uint64_t length, char scratch[SP_LENGTH_TEXT_SIZE], struct
 	return sp_fields_add(out, SP_SLICE("content-length"), sp_slice_str(scratch));
 }
 
-int sp_request_to_http2(const struct sp_request *r, const char *authority, bool extended, char scratch[SP_LENGTH_TEXT_SIZE],
+int sp_msg_request_to_http2(const struct sp_msg_request *r, const char *authority, bool extended, char scratch[SP_LENGTH_TEXT_SIZE],
 			struct sp_fields *out)
 {
 	bool switches = extended && r->protocol.p;
@@ -298,7 +298,7 @@ int sp_request_to_http2(const struct sp_request *r, const char *authority, bool 
 	return err;
 }
 
-int sp_response_to_http2(const struct sp_response *r, char scratch[SP_LENGTH_TEXT_SIZE], struct sp_fields *out)
+int sp_msg_response_to_http2(const struct sp_msg_response *r, char scratch[SP_LENGTH_TEXT_SIZE], struct sp_fields *out)
 {
 	out->count = 0;
 	if (add_all(&r->fields, out) < 0)
@@ -309,7 +309,7 @@ int sp_response_to_http2(const struct sp_response *r, char scratch[SP_LENGTH_TEX
 
 /* ---- to HTTP/1.1 ------------------------------------------------------------------------------------------------- */
 
-enum sp_http_framing sp_request_framing(const struct sp_request *r)
+enum sp_http_framing sp_msg_request_framing(const struct sp_msg_request *r)
 {
 	if (r->protocol.p)
 		return SP_BODY_NONE;
@@ -318,7 +318,7 @@ enum sp_http_framing sp_request_framing(const struct sp_request *r)
 	return r->has_body ? SP_BODY_CHUNKED : SP_BODY_NONE;
 }
 
-enum sp_http_framing sp_response_framing(const struct sp_response *r, struct sp_slice method, unsigned minor)
+enum sp_http_framing sp_msg_response_framing(const struct sp_msg_response *r, struct sp_slice method, unsigned minor)
 {
 	if (r->switched)
 		return SP_BODY_TUNNEL;
@@ -374,9 +374,9 @@ static int finish(struct sp_buf *b, size_t before, int err)
 	return err;
 }
 
-int sp_request_write(const struct sp_request *r, struct sp_slice host, const struct sp_fields *fields, struct sp_buf *b)
+int sp_msg_request_write(const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *fields, struct sp_buf *b)
 {
-	enum sp_http_framing framing = sp_request_framing(r);
+	enum sp_http_framing framing = sp_msg_request_framing(r);
 	size_t before = b->len;
 	int err;
 
@@ -394,7 +394,7 @@ int sp_request_write(const struct sp_request *r, struct sp_slice host, const str
 	return finish(b, before, err);
 }
 
-int sp_response_write(const struct sp_response *r, const struct sp_response_line *how, struct sp_buf *b)
+int sp_msg_response_write(const struct sp_msg_response *r, const struct sp_msg_response_line *how, struct sp_buf *b)
 {
 	size_t before = b->len;
 	unsigned status = r->switched ? 101 : r->status;
@@ -411,7 +411,7 @@ int sp_response_write(const struct sp_response *r, const struct sp_response_line
 	return finish(b, before, err);
 }
 
-int sp_interim_write(unsigned status, const struct sp_fields *fields, struct sp_buf *b)
+int sp_msg_interim_write(unsigned status, const struct sp_fields *fields, struct sp_buf *b)
 {
 	size_t before = b->len;
 	int err;

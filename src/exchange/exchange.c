@@ -94,7 +94,7 @@ void sp_exchange_end(struct sp_exchange *x, struct sp_loop *loop)
 	x->book = NULL;
 	write_line(x, loop);
 	sp_identity_deinit(&x->identity);
-	sp_request_free(&x->request);
+	sp_msg_request_free(&x->request);
 	free(x->claims);
 	x->claims = NULL;
 	b->ended[(unsigned)x->outcome < SP_OUTCOME_COUNT ? x->outcome : SP_OUTCOME_UNKNOWN]++;

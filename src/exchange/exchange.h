@@ -46,10 +46,10 @@ struct sp_exchange {
 	char region[SP_REGION_SIZE];  /* that the client named; "" = none */
 	char location[SP_LOCATION_SIZE]; /* "" = the connector without a location id */
 	struct sp_authority target;
-	struct sp_request *request;   /* owned; NULL: a tunnel to the target (CONNECT) */
+	struct sp_msg_request *request;   /* owned; NULL: a tunnel to the target (CONNECT) */
 	const struct sp_exchange_events *ev; /* with a request; whose arg is ev_arg */
 	void *ev_arg;
-	const struct sp_response *response; /* inside the callback of an open that succeeded: the head; borrowed */
+	const struct sp_msg_response *response; /* inside the callback of an open that succeeded: the head; borrowed */
 	char *claims;		      /* what was verified of the caller, a JSON object; NULL: nothing. Owned */
 	unsigned status;	      /* of the response; 0: none */
 	char via[64];		      /* set by the back: "tunnel 7", "direct" */

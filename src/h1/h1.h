@@ -49,7 +49,7 @@ bool sp_h1_ended(const struct sp_h1 *h);
 int sp_h1_inform(struct sp_h1 *h, unsigned status, const struct sp_fields *fields);
 /* The final head; from now on the io may be written to. close: no further request on this connection. switched responses name
  * the protocol. 0; SP_EINVAL (answered already, or fields that cannot be sent), SP_ECLOSED, SP_ENOMEM. */
-int sp_h1_respond(struct sp_h1 *h, const struct sp_response *r, struct sp_slice protocol, bool close);
+int sp_h1_respond(struct sp_h1 *h, const struct sp_msg_response *r, struct sp_slice protocol, bool close);
 bool sp_h1_answered(const struct sp_h1 *h);
 
 /* ---- client -------------------------------------------------------------- */
@@ -60,9 +60,9 @@ struct sp_h1_client_events {
 	 * SP_ERETRY: the connection was used before and ended without a byte of an answer, as idle ones do. */
 	void (*on_response)(void *arg, const struct sp_http_response *r);
 };
-/* Sends the head of r and reads the response. head_fields and host as for sp_request_write(). reused: it carried an exchange before. The
+/* Sends the head of r and reads the response. head_fields and host as for sp_msg_request_write(). reused: it carried an exchange before. The
  * io may be written to at once. 0, SP_EINVAL (a head that cannot be sent), SP_ENOMEM: the carrier stays the caller's. */
-int sp_h1_request(struct sp_stream *carrier, const struct sp_request *r, struct sp_slice host, const struct sp_fields *head_fields,
+int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *head_fields,
 		  bool reused, const struct sp_h1_options *opt, const struct sp_h1_client_events *ev, void *arg, struct sp_h1 **out);
 
 #endif

@@ -35,7 +35,7 @@ int sp_h1_inform(struct sp_h1 *h, unsigned status, const struct sp_fields *field
 		return SP_EINVAL;
 	if (h->closing || !h->carrier)
 		return SP_ECLOSED;
-	err = sp_interim_write(status, fields, &h->out);
+	err = sp_msg_interim_write(status, fields, &h->out);
 	if (err < 0)
 		return err;
 	h->continued = h->continued || status == 100;
@@ -49,10 +49,10 @@ static bool body_is_doubtful(const struct sp_h1 *h, unsigned status)
 	return !sp_http_body_done(&h->body) && (status >= 300 || (h->expects && !h->continued && h->body.total == 0));
 }
 
-int sp_h1_respond(struct sp_h1 *h, const struct sp_response *r, struct sp_slice protocol, bool close)
+int sp_h1_respond(struct sp_h1 *h, const struct sp_msg_response *r, struct sp_slice protocol, bool close)
 {
 	struct sp_slice method = h->head_method ? SP_SLICE("HEAD") : SP_SLICE("GET");
-	struct sp_response_line how = { .framing = sp_response_framing(r, method, h->minor), .upgrade = protocol };
+	struct sp_msg_response_line how = { .framing = sp_msg_response_framing(r, method, h->minor), .upgrade = protocol };
 	int err;
 
 	if (h->answered)
@@ -61,7 +61,7 @@ int sp_h1_respond(struct sp_h1 *h, const struct sp_response *r, struct sp_slice 
 		return SP_ECLOSED;
 	h->close = close || !h->persists || h->peer_ended || how.framing == SP_BODY_UNTIL_CLOSE || body_is_doubtful(h, r->status);
 	how.close = h->close;
-	err = sp_response_write(r, &how, &h->out);
+	err = sp_msg_response_write(r, &how, &h->out);
 	if (err < 0)
 		return err;
 	h->answered = true;
