@@ -1,4 +1,4 @@
-/* One CONNECT through a tunnel (RFC 9113 section 8.5): its head, its answer, its failure. */
+/* One CONNECT (RFC 9113 section 8.5) or request through a tunnel: its head, its answer, its failure. */
 #include "back/pool.h"
 
 #include <stdio.h>
@@ -39,15 +39,24 @@ void sp_pool_note_verdict(const struct sp_pool *p, enum sp_outcome outcome, long
 	       SP_KV_STR("tenant", p->tenant), SP_KV_INT("status", status));
 }
 
-static void refused(struct sp_pool_open *o, unsigned status, struct sp_slice proxy_status)
+static enum sp_outcome outcome_of(const struct sp_pool_open *o, unsigned status, struct sp_slice proxy_status)
 {
 	bool forwarded = o->x->identity.upstream_auth != NULL;
-	enum sp_outcome outcome = o->pool->set->upstream ? sp_outcome_of_gateway(status, proxy_status, forwarded)
-							 : sp_outcome_of_answer(status, proxy_status);
-	struct sp_cause c = { 0 };
 
+	return o->pool->set->upstream ? sp_outcome_of_gateway(status, proxy_status, forwarded)
+				      : sp_outcome_of_answer(status, proxy_status);
+}
+
+static void note_far_status(struct sp_pool_open *o, struct sp_slice proxy_status)
+{
 	if (proxy_status.n > 0 && proxy_status.n < sizeof(o->x->proxy_status))
 		(void)sp_slice_copy(proxy_status, o->x->proxy_status, sizeof(o->x->proxy_status));
+}
+
+static void refused(struct sp_pool_open *o, unsigned status, enum sp_outcome outcome)
+{
+	struct sp_cause c = { 0 };
+
 	sp_cause_set(&c, SP_EDENIED, SP_DOMAIN_H2, status, "answered %u %s", status, sp_http_reason(status));
 	if ((status == 401 || status == 407) && sp_pool_open_renew(o, outcome, &c))
 		return;
@@ -55,17 +64,79 @@ static void refused(struct sp_pool_open *o, unsigned status, struct sp_slice pro
 	sp_pool_open_finish(o, NULL, outcome, &c);
 }
 
-static void on_response(void *arg, struct sp_h2_stream *stream, unsigned status, const struct sp_fields *head)
-{
-	struct sp_pool_open *o = arg;
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
 
-	if (status < 200 || status > 299) {
-		refused(o, status, sp_fields_get(head, "proxy-status"));
+/* Did a hop answer in the system's place? What comes from systems has no Proxy-Status. */
+static bool is_from_hop(struct sp_slice proxy_status)
+{
+	struct sp_slice error, details;
+
+	return proxy_status.p && (sp_proxy_status_read(proxy_status, &error, &details) < 0 || error.p);
+}
+
+static void on_message(struct sp_pool_open *o, struct sp_h2_stream *stream, unsigned status, const struct sp_fields *head)
+{
+	struct sp_slice proxy_status = sp_fields_get(head, "proxy-status");
+	struct sp_stream *io = sp_h2_stream_io(stream);
+	struct sp_exchange *x = o->x;
+	struct sp_msg_response r;
+
+	sp_msg_response_from_http2(status, head, !sp_h2_stream_has_body(stream), &r);
+	if (is_from_hop(proxy_status)) {
+		note_far_status(o, proxy_status);
+		r.outcome = outcome_of(o, status, proxy_status);
+		if (r.outcome == SP_OUTCOME_GATEWAY_AUTH) { /* is about us, and nothing that the client could do something about */
+			refused(o, status, r.outcome);
+			return;
+		}
+	} else if (status == 407) { /* no system may ask for what is ours to ask for */
+		refused(o, status, SP_OUTCOME_PROTOCOL);
 		return;
 	}
 	o->pool->set->credential_refused = false;
+	r.switched = o->extended && status >= 200 && status <= 299;
 	o->stream = NULL;
-	sp_pool_open_finish(o, sp_h2_stream_io(stream), SP_OUTCOME_OK, NULL);
+	x->response = &r;
+	sp_pool_open_finish(o, io, SP_OUTCOME_OK, NULL);
+	/* x may be gone */
+}
+
+static void on_interim(void *arg, unsigned status, const struct sp_fields *head)
+{
+	struct sp_pool_open *o = arg;
+	struct sp_msg_response r;
+
+	sp_msg_response_from_http2(status, head, false, &r); /* without :status */
+	o->x->ev->on_interim(o->x->ev_arg, status, &r.fields);
+}
+
+void sp_pool_tell_sent(struct sp_pool_open *o)
+{
+	const struct sp_exchange *x = o->x;
+
+	if (!x->request)
+		return;
+	o->handed = x->request->has_body;
+	x->ev->on_sent(x->ev_arg, o->handed ? sp_h2_stream_io(o->stream) : NULL);
+}
+
+/* ---- both --------------------------------------------------------------------------------------------------------- */
+
+static void on_response(void *arg, struct sp_h2_stream *stream, unsigned status, const struct sp_fields *head)
+{
+	struct sp_pool_open *o = arg;
+	struct sp_slice proxy_status = sp_fields_get(head, "proxy-status");
+
+	if (o->x->request) {
+		on_message(o, stream, status, head);
+	} else if (status < 200 || status > 299) {
+		note_far_status(o, proxy_status);
+		refused(o, status, outcome_of(o, status, proxy_status));
+	} else {
+		o->pool->set->credential_refused = false;
+		o->stream = NULL;
+		sp_pool_open_finish(o, sp_h2_stream_io(stream), SP_OUTCOME_OK, NULL);
+	}
 }
 
 /* What goes to a gateway only: the tunnel of a connector belongs to one tenant and one location already. */
@@ -84,18 +155,32 @@ static void add_gateway_fields(const struct sp_pool_open *o, struct sp_fields *f
 
 int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t)
 {
-	char authority[SP_AUTHORITY_SIZE];
-	struct sp_fields f = { 0 };
-	int err;
+	char authority[SP_AUTHORITY_SIZE], length[SP_LENGTH_TEXT_SIZE];
+	const struct sp_msg_request *r = o->x->request;
+	struct sp_fields f;
+	int err = 0;
 
-	sp_fields_add(&f, SP_SLICE(":method"), SP_SLICE("CONNECT"));
-	sp_fields_add(&f, SP_SLICE(":authority"), sp_slice_str(sp_authority_text(&o->x->target, authority)));
+	sp_authority_text(&o->x->target, authority);
+	f.count = 0;
+	o->extended = r && r->protocol.p && sp_h2_extended_connect(t->h2);
+	if (r) {
+		err = sp_msg_request_to_http2(r, authority, o->extended, length, &f);
+	} else {
+		sp_fields_add(&f, SP_SLICE(":method"), SP_SLICE("CONNECT"));
+		sp_fields_add(&f, SP_SLICE(":authority"), sp_slice_str(authority));
+	}
 	if (o->pool->set->upstream)
 		add_gateway_fields(o, &f);
-	sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(o->x->id));
-	err = sp_h2_open(t->h2, &f, false, on_response, o, &o->stream);
+	if (r && o->x->claims)
+		sp_fields_add(&f, SP_SLICE(SP_FIELD_CLAIMS), sp_slice_str(o->x->claims));
+	if (err == 0)
+		err = sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(o->x->id));
+	if (err == 0)
+		err = sp_h2_open(t->h2, &f, r && !r->has_body && !o->extended, on_response, o, &o->stream);
 	if (err < 0)
 		return err;
+	if (r && sp_h2_watch_interim(o->stream, on_interim, o) < 0)
+		sp_log(SP_LOG_DEBUG, SP_EV_POOL, "no memory for interim responses", SP_KV_STR("exchange", o->x->id));
 	o->tunnel_number = t->number;
 	o->x->proxy_status[0] = '\0'; /* of an earlier try */
 	snprintf(o->x->via, sizeof(o->x->via), "tunnel %llu", (unsigned long long)t->number);
@@ -108,8 +193,10 @@ void sp_pool_unask(struct sp_pool_open *o)
 	static const struct sp_stream_events nobody = { 0 };
 	struct sp_stream *io;
 
-	if (!o->stream)
+	if (!o->stream || o->handed) {
+		o->stream = NULL;
 		return;
+	}
 	io = sp_h2_stream_io(o->stream);
 	o->stream = NULL;
 	sp_stream_attach(io, &nobody, NULL);

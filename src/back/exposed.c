@@ -32,7 +32,28 @@ static enum sp_outcome map_exposed(const struct sp_conf *conf, const struct sp_a
 	return SP_OUTCOME_NOT_EXPOSED;
 }
 
+static enum sp_outcome plan_exposed(const struct sp_conf *conf, void *arg, struct sp_exchange *x, struct sp_origin_plan *plan,
+				    struct sp_cause *cause)
+{
+	enum sp_outcome o = map_exposed(conf, &x->target, plan->host, &plan->port, cause);
+	struct sp_fields f;
+	int err;
+
+	(void)arg;
+	if (o != SP_OUTCOME_OK)
+		return o;
+	err = sp_origin_plan_fields(x, &f);
+	if (err == 0)
+		err = sp_origin_plan_write(plan, x, &x->target, &f);
+	if (err == 0)
+		return SP_OUTCOME_OK;
+	sp_cause_set(cause, err, SP_DOMAIN_SELF, 0, "a request that cannot be sent on: %s", sp_err_word(err));
+	return SP_OUTCOME_BAD_REQUEST;
+}
+
 int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out)
 {
-	return sp_direct_new(loop, conf, "exposed", map_exposed, out);
+	static const struct sp_direct_kind kind = { .name = "exposed", .map = map_exposed, .plan = plan_exposed };
+
+	return sp_direct_new(loop, conf, &kind, NULL, out);
 }

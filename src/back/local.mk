@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += libsp_back.la
 libsp_back_la_SOURCES = src/back/back.h
 libsp_back_la_SOURCES += src/back/direct.c src/back/direct.h src/back/exposed.c
+libsp_back_la_SOURCES += src/back/origin.c src/back/origin.h src/back/origin_idle.c src/back/origin_internal.h src/back/origin_plan.c
 libsp_back_la_SOURCES += src/back/connectors.c src/back/gateway.c src/back/regions.c src/back/regions.h
 libsp_back_la_SOURCES += src/back/credential.h src/back/credential_file.c src/back/credential_key.c
 libsp_back_la_SOURCES += src/back/ask.c src/back/open.c src/back/pool.c src/back/pool.h src/back/tunnel.c src/back/tunnel.h

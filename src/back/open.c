@@ -182,12 +182,16 @@ void sp_pool_open_hand_over(struct sp_pool_open *o, struct sp_tunnel *t)
 {
 	struct sp_pools *ps = o->pool->set;
 	bool was_idle = sp_tunnel_streams(t) == 0;
+	int err = sp_pool_ask(o, t);
 
-	if (sp_pool_ask(o, t) < 0)
+	if (err == SP_ETOOBIG)
+		refuse(o, SP_OUTCOME_HEAD_TOO_LARGE, err, "more fields than a head may have");
+	if (err < 0)
 		return;
 	if (was_idle && sp_loop_now_ms(ps->loop) - t->idle_since_mono_ms >= ps->conf->tunnels.ping_after_ms)
 		sp_tunnel_probe(t);
 	enter(o, SP_OPEN_ANSWER);
+	sp_pool_tell_sent(o);
 }
 
 bool sp_pool_open_retry(struct sp_pool_open *o)
@@ -205,7 +209,7 @@ bool sp_pool_open_renew(struct sp_pool_open *o, enum sp_outcome outcome, const s
 {
 	struct sp_pools *ps = o->pool->set;
 
-	if (o->renewed || !o->credential || ps->draining || ps->closing)
+	if (o->renewed || o->handed || !o->credential || ps->draining || ps->closing)
 		return false;
 	o->renewed = true;
 	o->outcome = outcome;

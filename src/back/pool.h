@@ -80,6 +80,8 @@ struct sp_pool_open {
 	struct sp_credential_wait *asker; /* SP_OPEN_CREDENTIAL */
 	char *credential;		  /* NULL: none is shown, or the application's own is. Secret */
 	struct sp_h2_stream *stream;	  /* SP_OPEN_ANSWER */
+	bool extended;			  /* a protocol to switch to was asked for (RFC 8441) */
+	bool handed;			  /* it is the receiver's: the request has a body */
 	uint64_t tunnel_number; /* the last one that was asked; 0 = none */
 	bool retried, renewed;	/* had its second chance: elsewhere, with another credential */
 	enum sp_outcome outcome; /* of the refusal */
@@ -111,8 +113,10 @@ bool sp_pool_open_renew(struct sp_pool_open *o, enum sp_outcome outcome, const s
 void sp_pool_opens_drain(struct sp_pool *p);
 void sp_pool_opens_close(struct sp_pool *p);
 
-/* ask.c: sends the CONNECT; failures come by sp_pool_open_finish(), a retry or a renewal. SP_E* when the tunnel could not take it. */
+/* ask.c: sends the CONNECT or the request; failures come by sp_pool_open_finish(), a retry or a renewal. SP_E* when the tunnel could not take it. */
 int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t);
+/* Asked: whoever opens hears of it, and gets the stream of a request with a body. May end o. */
+void sp_pool_tell_sent(struct sp_pool_open *o);
 /* Tells the operator, once until it is better, when an answer means that the gateway does not accept us. */
 void sp_pool_note_verdict(const struct sp_pool *p, enum sp_outcome outcome, long status);
 void sp_pool_unask(struct sp_pool_open *o); /* abandons the stream, if any */

@@ -216,7 +216,7 @@ static int start_h2(struct sp_tunnel *t, struct sp_stream *carrier)
 		.stream_window_bytes = c->limits.stream_window_bytes,
 		.connection_window_bytes = c->limits.connection_window_bytes,
 		.max_streams = c->limits.streams_per_tunnel,
-		.max_head_bytes = c->limits.head_bytes,
+		.max_head_bytes = sp_conf_tunnel_head_bytes(c),
 		.ping_after_ms = c->tunnels.ping_after_ms,
 		.ping_timeout_ms = c->tunnels.ping_timeout_ms,
 	};

@@ -14,6 +14,7 @@
 #define SP_FIELD_TENANT "sallyport-tenant"
 #define SP_FIELD_LOCATION "sallyport-location"
 #define SP_FIELD_EXCHANGE "sallyport-exchange"
+#define SP_FIELD_CLAIMS "sallyport-claims" /* what was verified of the caller, a JSON object */
 #define SP_FIELD_CONNECTOR_ID "sallyport-connector-id"
 #define SP_FIELD_INSTANCE "sallyport-instance" /* <boot id>;index=N */
 

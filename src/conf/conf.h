@@ -114,6 +114,9 @@ struct sp_conf {
 		uint64_t dial_ms;	 /* TCP connect to an origin or a gateway */
 		uint64_t half_closed_ms; /* one direction ended, the other silent */
 		uint64_t idle_ms;	 /* both directions silent; 0 = for ever */
+		uint64_t response_ms;	 /* from a request completely sent to the head of its response */
+		uint64_t body_ms;	 /* silence in the middle of a body that is waited for */
+		uint64_t keep_alive_ms;	 /* an HTTP/1.1 connection between two requests */
 		uint64_t drain_ms;	 /* after SIGTERM */
 	} timeouts;
 	struct {
@@ -121,6 +124,8 @@ struct sp_conf {
 		uint32_t clients;	      /* accepted connections, per worker */
 		uint32_t token_bytes;	      /* longest credential */
 		uint32_t head_bytes;	      /* longest HTTP head */
+		uint32_t head_line_bytes;     /* longest line of one */
+		uint32_t fields;	      /* in one; at most SP_FIELDS_MAX count, less what hops add */
 		uint32_t stream_window_bytes; /* HTTP/2 receive window per stream */
 		uint32_t connection_window_bytes;
 		uint32_t streams_per_tunnel;  /* MAX_CONCURRENT_STREAMS that we advertise */
@@ -153,6 +158,13 @@ struct sp_conf {
 int sp_conf_load(const char *file, enum sp_conf_kind kind, struct sp_conf **out, struct sp_report *r);
 struct sp_conf *sp_conf_ref(struct sp_conf *c);
 void sp_conf_unref(struct sp_conf **c);
+
+/* The longest head of a tunnel's stream: a client's, and what hops add to it (credential, tenant, claims; 32 bytes a field, as RFC
+ * 9113 section 6.5.2 counts). */
+static inline uint32_t sp_conf_tunnel_head_bytes(const struct sp_conf *c)
+{
+	return c->limits.head_bytes + 64 * 1024;
+}
 
 /* "30s", "250ms", "5m", "1h", "0" -> milliseconds; "64KiB", "8192", "1MiB", "2GiB" -> bytes. 0 or SP_EINVAL. */
 int sp_conf_duration(const char *text, uint64_t *ms_out);

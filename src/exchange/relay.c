@@ -46,7 +46,9 @@ static void close_both(struct sp_relay *r, enum sp_close how)
 	sp_timer_stop(r->loop, &r->silence);
 	sp_timer_stop(r->loop, &r->a.poll);
 	sp_timer_stop(r->loop, &r->b.poll);
-	if (r->a.stream)
+	if (r->a.stream && r->opt.hold)
+		sp_stream_read_stop(r->a.stream);
+	else if (r->a.stream)
 		sp_stream_close(r->a.stream, how);
 	if (r->b.stream)
 		sp_stream_close(r->b.stream, how);
@@ -151,9 +153,13 @@ static void done(struct sp_relay *r)
 static size_t on_data(void *arg, const struct sp_slice *v, unsigned n)
 {
 	struct end *from = arg;
-	ssize_t queued = sp_stream_writev(from->peer->stream, v, n);
+	ssize_t queued;
 	size_t total = 0;
 	unsigned i;
+
+	if (from->relay->state == CLOSING) /* held */
+		return 0;
+	queued = sp_stream_writev(from->peer->stream, v, n);
 
 	if (queued < 0) { /* the sink is broken; its on_closed follows */
 		sp_stream_read_stop(from->stream);
@@ -182,6 +188,8 @@ static void on_eof(void *arg)
 	struct end *from = arg;
 	struct sp_relay *r = from->relay;
 
+	if (r->state == CLOSING) /* held */
+		return;
 	from->ended = true;
 	moved(r);
 	end_sink(from->peer);
@@ -201,6 +209,24 @@ static void finish_without(struct end *e)
 		end_sink(e->peer);
 }
 
+/* e was told everything that there is for it and takes no more part: what it would still have said is of no use. */
+static void finish_early(struct end *e)
+{
+	struct sp_relay *r = e->relay;
+
+	r->state = CLOSING;
+	sp_timer_stop(r->loop, &r->silence);
+	sp_timer_stop(r->loop, &r->a.poll);
+	sp_timer_stop(r->loop, &r->b.poll);
+	if (e->peer->stream)
+		sp_stream_close(e->peer->stream, SP_CLOSE_ABORT);
+}
+
+static bool is_over(const struct sp_relay *r)
+{
+	return !r->b.stream && (!r->a.stream || (r->opt.hold && r->state == CLOSING));
+}
+
 static void on_closed(void *arg, const struct sp_cause *cause)
 {
 	struct end *e = arg;
@@ -209,9 +235,11 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 	e->stream = NULL;
 	if (!cause && r->state != CLOSING && e->ended && e->peer->stream)
 		finish_without(e);
+	else if (!cause && r->state != CLOSING && e == &r->a && e->shut)
+		finish_early(e);
 	else if (cause || r->state != CLOSING)
 		fail(r, e == &r->a ? SP_RELAY_A : SP_RELAY_B, cause);
-	if (!e->peer->stream)
+	if (is_over(r))
 		done(r);
 }
 
@@ -289,6 +317,24 @@ int sp_relay_start(struct sp_stream *a, struct sp_stream *b, const struct sp_rel
 	watch_silence(r);
 	*out = r;
 	return 0;
+}
+
+void sp_relay_release(struct sp_relay *r, uint64_t half_closed_ms)
+{
+	r->opt.hold = false;
+	r->opt.half_closed_ms = half_closed_ms;
+	moved(r);
+	sp_timer_stop(r->loop, &r->silence);
+	if (r->state == COPYING)
+		watch_silence(r);
+}
+
+struct sp_stream *sp_relay_take_a(struct sp_relay *r)
+{
+	struct sp_stream *a = r->a.stream;
+
+	r->a.stream = NULL;
+	return a;
 }
 
 enum sp_relay_side sp_relay_failed(const struct sp_relay *r)

@@ -20,6 +20,7 @@ struct sp_answer_options {
 	bool offer_basic;  /* 407: user and password are of use too */
 	bool head;	   /* the request was HEAD: no content */
 	const char *hint;  /* instead of the sentence; NULL: none */
+	struct sp_slice accept; /* the request's Accept; absent: it has none */
 };
 /* The whole response to a failed exchange. 0 or SP_ENOMEM. */
 int sp_answer_http(struct sp_buf *b, const struct sp_exchange *x, const struct sp_answer_options *opt);

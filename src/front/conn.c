@@ -15,7 +15,7 @@ static void on_reap(struct sp_reap *r)
 }
 
 /* The stream is gone and no session runs. */
-static void leave(struct sp_conn *c)
+void sp_conn_leave(struct sp_conn *c)
 {
 	sp_must(!c->stream && !sp_session_active(&c->session));
 	sp_timer_stop(c->client.env->loop, &c->deadline);
@@ -74,7 +74,7 @@ static void on_closed(void *arg, const struct sp_cause *cause)
 		sp_session_abort(&c->session, cause);
 	else
 		gone(c, "the client's connection was closed");
-	leave(c);
+	sp_conn_leave(c);
 }
 
 static const struct sp_stream_events events = { .on_data = on_data, .on_eof = on_eof, .on_closed = on_closed };
@@ -83,7 +83,7 @@ static const struct sp_stream_events events = { .on_data = on_data, .on_eof = on
 
 void sp_conn_on_ended(struct sp_session *s)
 {
-	leave(sp_conn_of(s));
+	sp_conn_leave(sp_conn_of(s));
 }
 
 /* ---- the deadline ------------------------------------------------------------------ */
@@ -94,10 +94,15 @@ static void on_deadline(struct sp_timer *t)
 
 	sp_log(SP_LOG_DEBUG, SP_EV_ACCEPT, "the client sent no request in time", SP_KV_INT("conn", c->client.conn_id),
 	       SP_KV_STR("client", c->client.peer));
-	give_up(c, "no request within timeouts.handshake");
+	give_up(c, "no request in time");
 }
 
 void sp_conn_expect(struct sp_conn *c)
+{
+	sp_conn_expect_within(c, c->client.env->conf->timeouts.handshake_ms);
+}
+
+void sp_conn_expect_within(struct sp_conn *c, uint64_t ms)
 {
 	if (c->ending || !c->stream)
 		return;
@@ -105,7 +110,7 @@ void sp_conn_expect(struct sp_conn *c)
 		give_up(c, "the client closed its connection");
 		return;
 	}
-	sp_timer_start(c->client.env->loop, &c->deadline, c->client.env->conf->timeouts.handshake_ms, on_deadline);
+	sp_timer_start(c->client.env->loop, &c->deadline, ms, on_deadline);
 	sp_stream_read_start(c->stream);
 }
 
@@ -132,6 +137,8 @@ static void close_now(struct sp_client *client)
 	sp_cause_set(&cause, SP_ECLOSED, SP_DOMAIN_SELF, 0, "stopped");
 	sp_session_fail(&c->session, SP_OUTCOME_SHUTDOWN, &cause);
 	sp_conn_end(c, SP_CLOSE_ABORT);
+	if (!c->stream && !sp_session_active(&c->session) && c->ops->on_stop)
+		c->ops->on_stop(c);
 }
 
 static const struct sp_client_ops client_ops = { .drain = drain, .close = close_now };
@@ -153,6 +160,13 @@ struct sp_conn *sp_conn_new(struct sp_front *f, const struct sp_conn_ops *ops, s
 	sp_stream_attach(s, &events, c);
 	sp_conn_expect(c);
 	return c;
+}
+
+void sp_conn_resume(struct sp_conn *c, struct sp_stream *s)
+{
+	c->stream = s;
+	c->ended = false; /* if not, it is told again, or the stream is closed by us */
+	sp_stream_attach(s, &events, c);
 }
 
 bool sp_conn_wants_token(const struct sp_conn *c)

@@ -14,13 +14,16 @@ struct sp_conn;
 struct sp_conn_ops {
 	/* Bytes of the client in any state before the relay; returns how many were taken. Not called once it is ending. */
 	size_t (*on_data)(struct sp_conn *c, struct sp_slice in);
+	/* Stopped while the protocol has the stream and no session runs any more: it gives it back (sp_conn_resume()) and ends, or leaves.
+	 * May be NULL. */
+	void (*on_stop)(struct sp_conn *c);
 	struct sp_session_events session; /* on_ended: sp_conn_on_ended */
 };
 
 struct sp_conn { /* first member of a protocol's client */
 	struct sp_client client;
 	const struct sp_conn_ops *ops;
-	struct sp_stream *stream; /* NULL: gone, or the relay's */
+	struct sp_stream *stream; /* NULL: gone, or the relay's, or the protocol's */
 	bool ending;		  /* we closed the stream */
 	bool ended;		  /* the client's end came */
 	struct sp_session session;
@@ -43,7 +46,12 @@ int sp_conn_begin(struct sp_conn *c);
 void sp_conn_fail(struct sp_conn *c, enum sp_outcome o, int err, const char *why);
 /* The client must send something: it has timeouts.handshake. Stops with deadline_stop(). Bytes that wait are lent again. */
 void sp_conn_expect(struct sp_conn *c);
+/* The same within ms. */
+void sp_conn_expect_within(struct sp_conn *c, uint64_t ms);
 void sp_conn_deadline_stop(struct sp_conn *c);
+/* The protocol had taken the stream (c->stream = NULL) and gives it back; and: it is gone for good. */
+void sp_conn_resume(struct sp_conn *c, struct sp_stream *s);
+void sp_conn_leave(struct sp_conn *c);
 void sp_conn_write(struct sp_conn *c, const void *p, size_t n);
 /* Gives the stream to the relay. The session is OPENED. */
 void sp_conn_relay(struct sp_conn *c);

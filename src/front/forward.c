@@ -19,14 +19,20 @@ static void on_opened(struct sp_session *s)
 	sp_conn_relay(sp_conn_of(s));
 }
 
-static void on_failed(struct sp_session *s)
+static void on_failed(struct sp_session *s, struct sp_stream *given_back)
 {
+	(void)given_back; /* no requests here */
 	sp_conn_end(sp_conn_of(s), SP_CLOSE_ABORT);
 }
 
 static const struct sp_conn_ops conn_ops = {
 	.on_data = on_data,
-	.session = { on_identified, on_opened, on_failed, sp_conn_on_ended },
+	.session = {
+		.on_identified = on_identified,
+		.on_opened = on_opened,
+		.on_failed = on_failed,
+		.on_ended = sp_conn_on_ended,
+	},
 };
 
 /* Where every client of this listener goes. A location that does not fit must not become "no location". */

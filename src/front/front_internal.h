@@ -62,6 +62,9 @@ void sp_client_init(struct sp_client *c, struct sp_front *f, const struct sp_cli
  * end the worker. Last thing to do before sp_reap(); afterwards neither front nor env may be touched. */
 void sp_client_leave(struct sp_client *c);
 
+/* x->claims: what the chain verified of the caller; nothing where it verifies nobody. */
+void sp_front_claims(const struct sp_front_env *env, int chain, struct sp_exchange *x);
+
 /* socks5.c, http.c, forward.c */
 extern const struct sp_front_ops sp_front_socks5, sp_front_http, sp_front_forward;
 /* tunnel.c */

@@ -1,38 +1,44 @@
-/* HTTP/1.1 proxy, CONNECT (RFC 9110 section 9.3.6). Left out so far: absolute-form requests.
+/* HTTP/1.1 proxy: CONNECT (RFC 9110 section 9.3.6) and requests in absolute form (RFC 9112 section 3.2.2), one after the other, each
+ * with an identity, a location and a target of its own.
  *
- *   HEAD -> WAITING -> relay
- *           WAITING -> HEAD   (407: the same connection may try again)
+ *   HEAD -> TUNNEL -> relay                      CONNECT
+ *           TUNNEL -> HEAD                       407: the same connection may try again
+ *   HEAD -> MESSAGE -> relay -> HEAD             a request; from its head on h1/ has the connection, until the exchange is over
+ *           MESSAGE -> HEAD                      a failure whose answer leaves the connection in order
  *
- * The head is read strictly (codec/http1) and whole; bytes after it stay in the stream for the relay. */
+ * The head is read strictly (codec/http1) and whole; bytes after it stay in the stream for whoever is next. */
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/log.h"
+#include "base/must.h"
 #include "base/secret.h"
-#include "base/text.h"
-#include "codec/http1.h"
-#include "codec/upgrade.h"
 #include "front/answer.h"
 #include "front/conn.h"
+#include "front/http_fields.h"
+#include "h1/h1.h"
+#include "net/websocket.h"
 
-#define ATTEMPTS_MAX 8 /* 407 answers on one connection */
-
-#define FIELD_CREDENTIAL "Proxy-Authorization"
-#define FIELD_LOCATION "SAP-Connectivity-SCC-Location_ID"
-#define FIELD_REGION "SAP-Connectivity-Region-Configuration-Id"
-#define FIELD_SERVICE_TOKEN "SAP-CP-Connectivity-Service-Token"
+#define ATTEMPTS_MAX 8 /* 407 answers in a row on one connection */
 
 enum http_state {
 	HEAD,	/* awaits a request's head */
-	WAITING /* awaits the chain and the back */
+	TUNNEL, /* CONNECT: awaits the chain and the back */
+	MESSAGE /* a request: from its head to the end of its response */
 };
 
 struct http {
 	struct sp_conn conn;
 	enum http_state state;
 	unsigned attempts;
-	bool persistent;  /* the client will send another request on this connection */
-	bool early;	  /* bytes came after the head: after a refusal nobody may read them as a request */
+	bool idle;	  /* HEAD: between two requests, no byte of the next has come */
+	bool persistent;  /* the client may send another request on this connection */
+	bool early;	  /* bytes came after CONNECT's head: after a refusal nobody may read them as a request */
 	bool head_method; /* HEAD: answers have no content */
+	bool was_known;	  /* a request on this connection had a credential that was accepted */
+	struct sp_h1 *h1; /* MESSAGE: has the connection */
+	bool relayed;	  /* the relay has its stream */
+	char accept[SP_WEBSOCKET_ACCEPT_SIZE]; /* of the client's Sec-WebSocket-Key; "": it sent none */
 };
 
 static struct http *http_of(struct sp_conn *c)
@@ -42,18 +48,45 @@ static struct http *http_of(struct sp_conn *c)
 
 /* ---- answers ------------------------------------------------------------------ */
 
-/* The session has failed: says so, then closes or waits for another attempt. */
+static void next_request(struct http *h)
+{
+	h->state = HEAD;
+	h->idle = true;
+	sp_conn_expect_within(&h->conn, h->conn.client.env->conf->timeouts.keep_alive_ms);
+}
+
+/* May the connection stay after the answer to a failure? */
+static bool may_keep(struct http *h)
+{
+	bool denied = sp_outcome_row(h->conn.session.x.outcome)->http_status == 407;
+
+	if (!h->persistent || h->conn.client.front->draining)
+		return false;
+	if (h->state == TUNNEL && (!denied || h->early))
+		return false;
+	return h->state != HEAD && (!denied || ++h->attempts < ATTEMPTS_MAX);
+}
+
+static const char *hint_for(const struct http *h)
+{
+	if (h->conn.session.x.outcome == SP_OUTCOME_NO_CREDENTIAL && h->was_known)
+		return "This request has no " SP_HTTP_CREDENTIAL ", and one before it on this connection had: some clients drop it "
+		       "when they follow a redirect";
+	return NULL;
+}
+
+/* The session has failed: says so, then closes or waits for another request. */
 static void answer_failure(struct http *h, const char *hint)
 {
 	struct sp_conn *c = &h->conn;
 	const struct sp_exchange *x = &c->session.x;
-	bool denied = sp_outcome_row(x->outcome)->http_status == 407;
-	bool may_keep = h->state == WAITING && h->persistent && !h->early && !c->client.front->draining;
-	bool keep = denied && may_keep && ++h->attempts < ATTEMPTS_MAX;
+	bool keep = may_keep(h);
 	struct sp_answer_options opt = { .keep = keep, .offer_basic = sp_conn_wants_token(c), .head = h->head_method,
-					 .hint = hint };
+					 .hint = hint ? hint : hint_for(h) };
 	struct sp_buf b = { 0 };
 
+	if (x->request)
+		opt.accept = sp_fields_get(&x->request->fields, "accept");
 	if (sp_answer_http(&b, x, &opt) < 0) {
 		sp_buf_deinit(&b);
 		sp_conn_end(c, SP_CLOSE_ABORT);
@@ -61,12 +94,10 @@ static void answer_failure(struct http *h, const char *hint)
 	}
 	sp_conn_write(c, sp_buf_data(&b).p, b.len);
 	sp_buf_deinit(&b);
-	if (keep) {
-		h->state = HEAD;
-		sp_conn_expect(c);
-	} else {
+	if (keep)
+		next_request(h);
+	else
 		sp_conn_end(c, SP_CLOSE_FLUSH);
-	}
 }
 
 static int refuse(struct http *h, enum sp_outcome o, int err, const char *why, const char *hint)
@@ -76,94 +107,55 @@ static int refuse(struct http *h, enum sp_outcome o, int err, const char *why, c
 	return err;
 }
 
-/* ---- what the fields say --------------------------------------------------------- */
+/* ---- the connection between h1/ and us --------------------------------------------- */
 
-/* A token may come with or without its scheme. */
-static struct sp_slice without_bearer(struct sp_slice v)
+/* h1/ gives the connection back. False: it is gone, and the client with it. */
+static bool take_back(struct http *h, enum sp_h1_left *left)
 {
-	if (v.n > 7 && sp_slice_eq_nocase(sp_slice_make(v.p, 7), SP_SLICE("Bearer ")))
-		return sp_slice_trim(sp_slice_make(v.p + 7, v.n - 7));
-	return v;
+	struct sp_stream *carrier = sp_h1_release(&h->h1, left);
+
+	h->persistent = *left == SP_H1_REUSABLE;
+	if (carrier)
+		sp_conn_resume(&h->conn, carrier);
+	else
+		sp_conn_leave(&h->conn);
+	return carrier != NULL;
 }
 
-/* Two of one of these would let two readers see two callers. */
-static bool is_ambiguous(const struct sp_fields *f)
+static size_t on_io_data(void *arg, const struct sp_slice *v, unsigned n)
 {
-	static const char *const once[] = { FIELD_CREDENTIAL, FIELD_LOCATION, SP_FIELD_LOCATION, FIELD_REGION, FIELD_SERVICE_TOKEN };
-	struct sp_slice a = sp_fields_get(f, FIELD_LOCATION), b = sp_fields_get(f, SP_FIELD_LOCATION);
-	size_t i;
-
-	for (i = 0; i < SP_COUNT_OF(once); i++)
-		if (sp_fields_count(f, once[i]) > 1)
-			return true;
-	return a.p && b.p && !sp_slice_eq(a, b);
+	(void)arg, (void)v, (void)n;
+	return 0; /* kept for the relay */
 }
 
-static int read_location(const struct sp_fields *f, char dst[SP_LOCATION_SIZE])
+/* The client has left before its request could be relayed. */
+static void on_io_closed(void *arg, const struct sp_cause *cause)
 {
-	struct sp_slice v = sp_fields_get(f, FIELD_LOCATION);
+	struct http *h = arg;
+	struct sp_cause gone = { 0 };
+	enum sp_h1_left left;
 
-	if (!v.p)
-		v = sp_fields_get(f, SP_FIELD_LOCATION);
-	if (!v.p)
-		return 0;
-	return sp_utf8_is_printable(v) ? sp_slice_copy(v, dst, SP_LOCATION_SIZE) : SP_EPROTO;
+	sp_cause_set(&gone, SP_ECANCELED, SP_DOMAIN_SELF, 0, "the client closed its connection");
+	sp_session_abort(&h->conn.session, cause ? cause : &gone);
+	if (take_back(h, &left))
+		sp_conn_end(&h->conn, SP_CLOSE_FLUSH);
 }
 
-static int read_region(const struct sp_fields *f, char dst[SP_REGION_SIZE])
-{
-	struct sp_slice v = sp_fields_get(f, FIELD_REGION);
+static const struct sp_stream_events io_events = { .on_data = on_io_data, .on_closed = on_io_closed };
 
-	if (v.p && (!sp_http_is_token(v) || sp_slice_copy(v, dst, SP_REGION_SIZE) < 0))
-		return SP_EPROTO;
-	return 0;
-}
-
-/* Proxy-Authorization into req. scratch takes what Basic decodes to. 0, SP_EPROTO or SP_ETOOBIG. */
-static int read_credential(const struct sp_fields *f, size_t limit, char *scratch, size_t size, struct sp_auth_request *req)
-{
-	enum sp_http_credentials kind;
-	struct sp_slice token;
-	int err = sp_http_credentials_parse(sp_fields_get(f, FIELD_CREDENTIAL), &kind, &token, scratch, size, &req->user,
-					    &req->secret);
-
-	if (err < 0)
-		return err;
-	switch (kind) {
-	case SP_CREDENTIALS_NONE:
-	case SP_CREDENTIALS_OTHER: /* no chain understands it: the same as none */
-		req->kind = SP_AUTH_NONE;
-		break;
-	case SP_CREDENTIALS_BEARER:
-		req->kind = SP_AUTH_BEARER;
-		req->secret = token;
-		break;
-	case SP_CREDENTIALS_BASIC:
-		req->kind = SP_AUTH_USERPASS;
-		break;
-	}
-	req->service_token = without_bearer(sp_fields_get(f, FIELD_SERVICE_TOKEN));
-	return req->secret.n > limit || req->service_token.n > limit ? SP_ETOOBIG : 0;
-}
-
-/* ---- CONNECT ----------------------------------------------------------------------- */
-
-/* RFC 9112 section 9.3; old clients say it in Proxy-Connection. */
-static bool is_persistent(const struct sp_http_request *r)
-{
-	return r->minor >= 1 && !sp_fields_has_token(&r->fields, "Connection", "close") &&
-	       !sp_fields_has_token(&r->fields, "Proxy-Connection", "close");
-}
+/* ---- requests of both kinds ----------------------------------------------------------- */
 
 static int identify(struct http *h, const struct sp_http_request *r, char *scratch, size_t size)
 {
 	struct sp_conn *c = &h->conn;
 	struct sp_auth_request req = { .kind = SP_AUTH_NONE };
-	int err = read_credential(&r->fields, c->client.env->conf->limits.token_bytes, scratch, size, &req);
+	int err = sp_http_read_credential(&r->fields, c->client.env->conf->limits.token_bytes, scratch, size, &req);
 
-	if (err < 0)
-		return refuse(h, SP_OUTCOME_BAD_CREDENTIAL, err,
-			      err == SP_ETOOBIG ? "a credential longer than limits.token" : "a malformed " FIELD_CREDENTIAL, NULL);
+	if (err < 0) {
+		sp_conn_fail(c, SP_OUTCOME_BAD_CREDENTIAL, err,
+			     err == SP_ETOOBIG ? "a credential longer than limits.token" : "a malformed " SP_HTTP_CREDENTIAL);
+		return err;
+	}
 	if (c->session.x.region[0])
 		req.region = sp_slice_str(c->session.x.region);
 	if (c->session.x.location[0])
@@ -174,37 +166,123 @@ static int identify(struct http *h, const struct sp_http_request *r, char *scrat
 	return 0;
 }
 
-static int take_connect(struct http *h, const struct sp_http_request *r)
+/* Where to, and who calls. 0, or SP_E* with the session failed. */
+static int route_and_identify(struct http *h, const struct sp_http_request *r)
 {
 	struct sp_exchange *x = &h->conn.session.x;
-	size_t size = sp_fields_get(&r->fields, FIELD_CREDENTIAL).n + 1;
+	size_t size = sp_fields_get(&r->fields, SP_HTTP_CREDENTIAL).n + 1;
+	const char *wrong = sp_http_read_route(&r->fields, x);
 	char *scratch;
 	int err;
 
-	x->target = r->authority;
-	h->persistent = is_persistent(r);
-	if (is_ambiguous(&r->fields))
-		return refuse(h, SP_OUTCOME_BAD_REQUEST, SP_EPROTO, "a field twice that may come once", NULL);
-	err = read_location(&r->fields, x->location);
-	if (err < 0)
-		return refuse(h, SP_OUTCOME_BAD_REQUEST, err, "not a valid location", NULL);
-	if (read_region(&r->fields, x->region) < 0)
-		return refuse(h, SP_OUTCOME_BAD_REQUEST, SP_EPROTO, "not a valid region", NULL);
+	if (wrong) {
+		sp_conn_fail(&h->conn, SP_OUTCOME_BAD_REQUEST, SP_EPROTO, wrong);
+		return SP_EPROTO;
+	}
 	scratch = malloc(size);
-	if (!scratch)
-		return refuse(h, SP_OUTCOME_LIMIT, SP_ENOMEM, "out of memory", NULL);
-	h->state = WAITING;
+	if (!scratch) {
+		sp_conn_fail(&h->conn, SP_OUTCOME_LIMIT, SP_ENOMEM, "out of memory");
+		return SP_ENOMEM;
+	}
 	err = identify(h, r, scratch, size);
 	sp_wipe(scratch, size);
 	free(scratch);
 	return err;
 }
 
-/* ---- requests ------------------------------------------------------------------------ */
+static int take_connect(struct http *h, const struct sp_http_request *r)
+{
+	int err;
+
+	h->conn.session.x.target = r->authority;
+	h->persistent = sp_http_request_persists(r);
+	h->state = TUNNEL;
+	err = route_and_identify(h, r);
+	if (err < 0)
+		answer_failure(h, NULL);
+	return err;
+}
+
+/* ---- absolute form ---------------------------------------------------------------------- */
+
+/* RFC 8441 has no place for the handshake's key: it is answered here, and the system gets another one. */
+static void take_websocket_key(struct http *h, struct sp_msg_request *q)
+{
+	h->accept[0] = '\0';
+	if (!sp_slice_eq_str_nocase(q->protocol, "websocket"))
+		return;
+	if (sp_fields_count(&q->fields, "sec-websocket-key") == 1)
+		(void)sp_websocket_accept(sp_fields_get(&q->fields, "sec-websocket-key"), h->accept);
+	sp_fields_remove(&q->fields, "sec-websocket-key");
+}
+
+/* What is wrong with it before anybody is asked; NULL: nothing. */
+static const char *check_absolute(struct http *h, const struct sp_http_request *r, enum sp_outcome *outcome, const char **hint)
+{
+	struct sp_exchange *x = &h->conn.session.x;
+	int err;
+
+	if (!sp_slice_eq_str_nocase(r->scheme, "http") && !sp_slice_eq_str_nocase(r->scheme, "ws")) {
+		bool secure = sp_slice_eq_str_nocase(r->scheme, "https") || sp_slice_eq_str_nocase(r->scheme, "wss");
+
+		*outcome = secure ? SP_OUTCOME_COMMAND : SP_OUTCOME_BAD_REQUEST;
+		*hint = secure ? "This proxy does not speak https on the client's behalf: use CONNECT host:port and TLS inside, or ask for "
+				 "an http:// address"
+			       : "Only http:// addresses can be asked for";
+		return "a scheme other than http in absolute form";
+	}
+	*outcome = SP_OUTCOME_BAD_REQUEST;
+	if (sp_http_via_count(&r->fields) >= SP_HTTP_VIA_MAX)
+		return "a loop: it came through here again and again";
+	err = sp_msg_request_from_http1(r, &x->request);
+	if (err == SP_ENOMEM)
+		*outcome = SP_OUTCOME_LIMIT;
+	if (err < 0)
+		return err == SP_ENOMEM ? "out of memory" : sp_http_parse_detail();
+	take_websocket_key(h, x->request);
+	return NULL;
+}
+
+/* The connection goes to h1/. */
+static int hand_over(struct http *h, const struct sp_http_request *r)
+{
+	struct sp_conn *c = &h->conn;
+	struct sp_h1_options opt = { .silence_ms = c->client.env->conf->timeouts.body_ms };
+
+	if (sp_h1_serve(c->stream, r, &opt, &h->h1) < 0)
+		return SP_ENOMEM;
+	c->stream = NULL;
+	h->state = MESSAGE;
+	h->relayed = false;
+	sp_stream_attach(sp_h1_io(h->h1), &io_events, h);
+	return 0;
+}
+
+static int take_absolute(struct http *h, const struct sp_http_request *r)
+{
+	const char *hint = NULL, *wrong;
+	enum sp_h1_left left;
+	enum sp_outcome o;
+
+	h->conn.session.x.target = r->authority;
+	wrong = check_absolute(h, r, &o, &hint);
+	if (wrong)
+		return refuse(h, o, SP_EPROTO, wrong, hint);
+	if (hand_over(h, r) < 0)
+		return refuse(h, SP_OUTCOME_LIMIT, SP_ENOMEM, "out of memory", NULL);
+	if (route_and_identify(h, r) == 0)
+		return 0;
+	if (take_back(h, &left))
+		answer_failure(h, NULL);
+	return SP_EPROTO;
+}
+
+/* ---- heads --------------------------------------------------------------------------------- */
 
 static int take_request(struct http *h, const struct sp_http_request *r)
 {
 	h->head_method = sp_slice_eq_str(r->method, "HEAD");
+	h->persistent = false;
 	if (sp_conn_begin(&h->conn) < 0) {
 		answer_failure(h, NULL);
 		return SP_ELIMIT;
@@ -213,77 +291,197 @@ static int take_request(struct http *h, const struct sp_http_request *r)
 	case SP_TARGET_AUTHORITY:
 		return take_connect(h, r);
 	case SP_TARGET_ABSOLUTE:
-		h->conn.session.x.target = r->authority;
-		return refuse(h, SP_OUTCOME_NOT_IMPLEMENTED, SP_EUNSUPPORTED, "absolute form",
-			      "This listener speaks CONNECT only so far");
+		return take_absolute(h, r);
 	case SP_TARGET_ORIGIN:
 	case SP_TARGET_ASTERISK:
 		break;
 	}
 	return refuse(h, SP_OUTCOME_BAD_REQUEST, SP_EPROTO, "origin form",
-		      "This is a proxy, not a web server: requests name their target by CONNECT host:port");
+		      "This is a proxy, not a web server: requests name their target by CONNECT host:port or http://host/path");
 }
 
-/* A head above the limit: which part of it is too long? */
-static int refuse_size(struct http *h, struct sp_slice in, size_t limit)
+static int refuse_head(struct http *h, int err)
 {
-	size_t n = in.n < limit ? in.n : limit;
-	bool line = memchr(in.p + (n > 2 ? 2 : 0), '\n', n > 2 ? n - 2 : n) == NULL; /* a leading CRLF ends no request line */
+	enum sp_outcome o = sp_http_refusal_outcome(sp_http_parse_refusal());
 
-	return refuse(h, line ? SP_OUTCOME_URI_TOO_LONG : SP_OUTCOME_HEAD_TOO_LARGE, SP_ETOOBIG,
-		      line ? "a request line longer than limits.head" : "a head above limits.head or of too many fields", NULL);
+	return refuse(h, o, err, sp_http_parse_detail(), NULL);
+}
+
+static size_t take_head(struct http *h, struct sp_slice in)
+{
+	struct sp_conn *c = &h->conn;
+	const struct sp_conf *conf = c->client.env->conf;
+	struct sp_http_limits limits = { conf->limits.head_bytes, conf->limits.head_line_bytes, conf->limits.fields };
+	struct sp_http_request r;
+	long n = sp_http_request_read(in, &limits, &r);
+
+	if (n == 0) {
+		if (h->idle) { /* the next request begins: from here on it may take no longer than the first */
+			h->idle = false;
+			sp_conn_expect(c);
+		}
+		return 0;
+	}
+	h->idle = false;
+	h->head_method = false;
+	sp_conn_deadline_stop(c);
+	h->early = n > 0 && in.n > (size_t)n;
+	if (n < 0) {
+		refuse_head(h, (int)n);
+		return in.n;
+	}
+	return take_request(h, &r) < 0 && c->ending ? in.n : (size_t)n;
 }
 
 static size_t on_data(struct sp_conn *c, struct sp_slice in)
 {
 	struct http *h = http_of(c);
-	size_t limit = c->client.env->conf->limits.head_bytes;
-	struct sp_http_request r;
-	long n;
 
-	if (h->state != HEAD) {
-		h->early = true;
-		return 0;
-	}
-	h->head_method = false;
-	n = sp_http_request_parse(in, limit, &r);
-	if (n == 0)
-		return 0;
-	sp_conn_deadline_stop(c);
-	h->early = n > 0 && in.n > (size_t)n;
-	if (n == SP_ETOOBIG)
-		n = refuse_size(h, in, limit);
-	else if (n < 0)
-		n = refuse(h, SP_OUTCOME_BAD_REQUEST, (int)n, sp_http_parse_detail(), NULL);
-	else if (take_request(h, &r) < 0 && c->ending)
-		n = SP_ECLOSED;
-	return n < 0 ? in.n : (size_t)n;
+	if (h->state == HEAD)
+		return take_head(h, in);
+	h->early = true;
+	return 0;
 }
 
 /* ---- events --------------------------------------------------------------------------- */
 
 static void on_identified(struct sp_session *s)
 {
+	struct http *h = http_of(sp_conn_of(s));
+
+	h->attempts = 0;
+	h->was_known = h->was_known || s->x.identity.principal;
+	if (s->x.request)
+		sp_front_claims(s->env, h->conn.client.front->conf.chain, &s->x);
 	sp_session_open(s);
+}
+
+static void on_sent(struct sp_session *s, bool with_body)
+{
+	struct http *h = http_of(sp_conn_of(s));
+
+	if (!with_body)
+		return;
+	h->relayed = true;
+	sp_session_relay(s, sp_h1_io(h->h1), false);
+}
+
+static void on_interim(struct sp_session *s, unsigned status, const struct sp_fields *fields)
+{
+	struct http *h = http_of(sp_conn_of(s));
+	struct sp_fields f = *fields;
+
+	if (sp_http_filter(&f, SP_HTTP_TO_CLIENT) == 0)
+		(void)sp_h1_inform(h->h1, status, &f); /* HTTP/1.0 has none */
+}
+
+static int respond(struct http *h, struct sp_session *s)
+{
+	struct sp_msg_response r = *s->x.response;
+	struct sp_slice protocol = s->x.request->protocol;
+	int err = sp_http_filter(&r.fields, SP_HTTP_TO_CLIENT);
+
+	if (err == 0 && r.switched && h->accept[0])
+		err = sp_fields_set(&r.fields, "Sec-WebSocket-Accept", sp_slice_str(h->accept));
+	return err < 0 ? err : sp_h1_respond(h->h1, &r, protocol, h->conn.client.front->draining);
+}
+
+/* The response cannot be told; the session is over. */
+static void respond_in_vain(struct http *h, struct sp_session *s, int err)
+{
+	struct sp_cause cause = { 0 };
+	bool relays = sp_session_relays(s);
+	enum sp_h1_left left;
+
+	sp_cause_set(&cause, err, SP_DOMAIN_SELF, 0, "a response that cannot be sent on: %s", sp_err_word(err));
+	sp_session_fail(s, SP_OUTCOME_PROTOCOL, &cause);
+	if (!relays && take_back(h, &left))
+		answer_failure(h, NULL);
 }
 
 static void on_opened(struct sp_session *s)
 {
 	static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	struct sp_conn *c = sp_conn_of(s);
+	struct http *h = http_of(c);
+	int err;
 
-	sp_conn_write(c, ok, sizeof(ok) - 1);
-	sp_conn_relay(c);
+	if (h->state == TUNNEL) {
+		sp_conn_write(c, ok, sizeof(ok) - 1);
+		sp_conn_relay(c);
+		return;
+	}
+	err = respond(h, s);
+	if (err < 0 && err != SP_ECLOSED) {
+		respond_in_vain(h, s, err);
+	} else if (sp_session_relays(s)) {
+		sp_session_answered(s);
+	} else {
+		h->relayed = true;
+		sp_session_relay(s, sp_h1_io(h->h1), sp_h1_ended(h->h1));
+	}
 }
 
-static void on_failed(struct sp_session *s)
+static void on_failed(struct sp_session *s, struct sp_stream *given_back)
 {
-	answer_failure(http_of(sp_conn_of(s)), NULL);
+	struct http *h = http_of(sp_conn_of(s));
+	enum sp_h1_left left;
+
+	(void)given_back; /* is h1's */
+	if (h->state == MESSAGE && !take_back(h, &left))
+		return;
+	answer_failure(h, NULL);
+}
+
+/* A request's exchange is over, by the relay. */
+static void end_message(struct http *h)
+{
+	struct sp_conn *c = &h->conn;
+	bool answered = sp_h1_answered(h->h1);
+	enum sp_h1_left left;
+
+	if (!take_back(h, &left))
+		return;
+	if (c->ending)
+		sp_conn_end(c, SP_CLOSE_ABORT);
+	else if (!answered)
+		answer_failure(h, NULL);
+	else if (left == SP_H1_REUSABLE && !c->client.front->draining)
+		next_request(h);
+	else
+		sp_conn_end(c, left == SP_H1_ABORT ? SP_CLOSE_ABORT : SP_CLOSE_FLUSH);
+}
+
+static void on_ended(struct sp_session *s)
+{
+	struct http *h = http_of(sp_conn_of(s));
+
+	if (h->state == MESSAGE)
+		end_message(h);
+	else
+		sp_conn_on_ended(s);
+}
+
+/* Stopped while a request was not yet relayed. */
+static void on_stop(struct sp_conn *c)
+{
+	enum sp_h1_left left;
+
+	if (http_of(c)->h1 && take_back(http_of(c), &left))
+		sp_conn_end(c, SP_CLOSE_ABORT);
 }
 
 static const struct sp_conn_ops conn_ops = {
 	.on_data = on_data,
-	.session = { on_identified, on_opened, on_failed, sp_conn_on_ended },
+	.on_stop = on_stop,
+	.session = {
+		.on_identified = on_identified,
+		.on_sent = on_sent,
+		.on_interim = on_interim,
+		.on_opened = on_opened,
+		.on_failed = on_failed,
+		.on_ended = on_ended,
+	},
 };
 
 static int http_accept(struct sp_front *f, struct sp_stream *stream, const struct sp_addr *peer)

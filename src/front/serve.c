@@ -1,4 +1,5 @@
-/* See serve.h. One request: NEW -> identify -> open -> 200 and relay, or an answer by the outcome table and END_STREAM. */
+/* See serve.h. One CONNECT: NEW -> identify -> open -> 200 and relay, or an answer by the outcome table and END_STREAM. Other requests
+ * the same, but with the head of the response, and with a body they are relayed before it comes. */
 #include "front/serve.h"
 
 #include <stdio.h>
@@ -6,15 +7,20 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "codec/http1.h"
 #include "codec/upgrade.h"
 #include "front/answer.h"
+#include "front/front_internal.h"
+
+#define HTTP_PORT 80
 
 struct request {
 	struct sp_session session;
 	struct sp_list node;
 	struct sp_serve *serve;
-	struct sp_h2_stream *stream; /* NULL: gone, or the relay's */
+	struct sp_h2_stream *stream; /* NULL: gone, or the relay's; while it relays towards a response, both */
+	bool relayed;		     /* the relay has it, and may be told to give it back */
 	char *tenant;		     /* sallyport-tenant; NULL: not sent */
 	bool ended;		     /* the session's end was seen */
 	struct sp_reap reap;
@@ -144,6 +150,9 @@ static void on_identified(struct sp_session *s)
 			fail(q, SP_OUTCOME_TENANT_UNKNOWN, "neither the credential nor " SP_FIELD_TENANT " names a tenant");
 			return;
 		}
+		/* Who may speak for others says what it has verified of them; else it is what was verified here. */
+		if (!s->x.claims || !may_name_tenant(q))
+			sp_front_claims(q->serve->opt.env, q->serve->opt.chain, &s->x);
 		if (q->tenant && !same) {
 			free(id->tenant);
 			id->tenant = q->tenant;
@@ -153,39 +162,85 @@ static void on_identified(struct sp_session *s)
 	sp_session_open(s);
 }
 
+static const struct sp_stream_events stream_events;
+
+static void on_sent(struct sp_session *s, bool with_body)
+{
+	struct request *q = of(s);
+
+	if (!with_body)
+		return;
+	q->relayed = true;
+	sp_session_relay(s, sp_h2_stream_io(q->stream), false);
+}
+
+static void on_interim(struct sp_session *s, unsigned status, const struct sp_fields *fields)
+{
+	if (of(s)->stream)
+		(void)sp_h2_inform(of(s)->stream, status, fields);
+}
+
+static int respond(struct request *q)
+{
+	const struct sp_msg_response *r = q->session.x.response;
+	char length[SP_LENGTH_TEXT_SIZE];
+	struct sp_fields f;
+
+	if (!r)
+		return sp_h2_respond(q->stream, 200, NULL, false);
+	if (sp_msg_response_to_http2(r, length, &f) < 0)
+		return SP_ETOOBIG;
+	return sp_h2_respond(q->stream, r->switched ? 200 : r->status, &f, false);
+}
+
 static void on_opened(struct sp_session *s)
 {
 	struct request *q = of(s);
+	bool relays = sp_session_relays(s);
 	struct sp_stream *io;
 
-	if (!q->stream || sp_h2_respond(q->stream, 200, NULL, false) < 0) {
+	if (!q->stream || respond(q) < 0) {
 		sp_session_abort(s, NULL);
+		if (relays)
+			return; /* on_ended follows */
 		q->ended = true;
 		maybe_free(q);
 		return;
 	}
 	io = sp_h2_stream_io(q->stream);
 	q->stream = NULL;
-	sp_session_relay(s, io, false);
+	q->relayed = false;
+	if (relays)
+		sp_session_answered(s);
+	else
+		sp_session_relay(s, io, false);
 }
 
-static void on_failed(struct sp_session *s)
+static void on_failed(struct sp_session *s, struct sp_stream *given_back)
 {
 	struct request *q = of(s);
 
 	q->ended = true;
+	if (given_back)
+		sp_stream_attach(given_back, &stream_events, q);
 	answer_failure(q);
 	maybe_free(q);
 }
 
 static void on_ended(struct sp_session *s)
 {
-	of(s)->ended = true;
-	maybe_free(of(s));
+	struct request *q = of(s);
+
+	q->ended = true;
+	if (q->relayed)
+		q->stream = NULL; /* went with the relay, unanswered */
+	maybe_free(q);
 }
 
 static const struct sp_session_events session_events = {
 	.on_identified = on_identified,
+	.on_sent = on_sent,
+	.on_interim = on_interim,
 	.on_opened = on_opened,
 	.on_failed = on_failed,
 	.on_ended = on_ended,
@@ -247,15 +302,20 @@ static const char *read_head(struct request *q, const struct sp_fields *head, en
 	struct sp_exchange *x = &q->session.x;
 	struct sp_slice v;
 
-	*outcome = SP_OUTCOME_NOT_IMPLEMENTED;
-	if (!sp_slice_eq_str(sp_fields_get(head, ":method"), "CONNECT") || sp_fields_get(head, ":protocol").p)
-		return "only CONNECT is served here";
+	bool tunnel = sp_slice_eq_str(sp_fields_get(head, ":method"), "CONNECT") && !sp_fields_get(head, ":protocol").p;
+
 	*outcome = SP_OUTCOME_BAD_REQUEST;
-	if (sp_authority_parse(sp_fields_get(head, ":authority"), 0, &x->target) < 0)
+	if (sp_authority_parse(sp_fields_get(head, ":authority"), tunnel ? 0 : HTTP_PORT, &x->target) < 0)
 		return ":authority is no host:port";
+	if (!tunnel && sp_msg_request_from_http2(head, sp_h2_stream_has_body(q->stream), &x->request) < 0)
+		return sp_http_parse_detail();
 	v = sp_fields_get(head, SP_FIELD_LOCATION);
 	if (sp_fields_count(head, SP_FIELD_LOCATION) > 1 || (v.p && sp_slice_copy(v, x->location, sizeof(x->location)) < 0))
 		return "a bad " SP_FIELD_LOCATION;
+	v = sp_fields_get(head, SP_FIELD_CLAIMS);
+	if (sp_fields_count(head, SP_FIELD_CLAIMS) > 1 || (v.p && !sp_utf8_is_printable(v)))
+		return "a bad " SP_FIELD_CLAIMS;
+	x->claims = sp_slice_dup(v);
 	v = sp_fields_get(head, SP_FIELD_TENANT);
 	if (sp_fields_count(head, SP_FIELD_TENANT) > 1 || (v.p && (v.n == 0 || memchr(v.p, 0, v.n))))
 		return "a bad " SP_FIELD_TENANT;
@@ -333,7 +393,7 @@ int sp_serve_start(const struct sp_serve_options *opt, struct sp_stream *carrier
 		.stream_window_bytes = c->limits.stream_window_bytes,
 		.connection_window_bytes = c->limits.connection_window_bytes,
 		.max_streams = c->limits.streams_per_tunnel,
-		.max_head_bytes = c->limits.head_bytes,
+		.max_head_bytes = sp_conf_tunnel_head_bytes(c),
 		.ping_after_ms = c->tunnels.ping_after_ms,
 		.ping_timeout_ms = c->tunnels.ping_timeout_ms,
 	};

@@ -1,11 +1,14 @@
 /* See session.h. */
 #include "front/session.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/must.h"
+#include "front/front_internal.h"
 #include "front/trail.h"
+#include <sallyport/plugin.h>
 
 #define EXPIRED_MEANWHILE "the caller's identity has expired since it was established"
 
@@ -46,15 +49,27 @@ static void stop_all(struct sp_session *s)
 	s->state = SP_SESSION_ENDED;
 }
 
-static void fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
+static void tell_failed(struct sp_session *s, struct sp_stream *given_back)
 {
 	enum sp_session_state from = s->state;
 
 	stop_all(s);
-	sp_exchange_fail(&s->x, o, cause);
 	sp_trail_ended(s, from);
-	s->ev->on_failed(s);
+	s->ev->on_failed(s, given_back);
 	sp_exchange_end(&s->x, s->env->loop);
+}
+
+static void fail(struct sp_session *s, enum sp_outcome o, const struct sp_cause *cause)
+{
+	sp_exchange_fail(&s->x, o, cause);
+	if (!s->relay) {
+		tell_failed(s, NULL);
+		return;
+	}
+	/* A request on its way: the relay gives the client's stream back. */
+	sp_timer_stop(s->env->loop, &s->timer);
+	sp_back_cancel(&s->opening);
+	sp_relay_abort(s->relay, cause);
 }
 
 static void on_fail_later(struct sp_timer *t)
@@ -81,6 +96,8 @@ void sp_session_fail(struct sp_session *s, enum sp_outcome o, const struct sp_ca
 		return;
 	sp_exchange_fail(&s->x, o, cause);
 	if (s->relay) {
+		sp_back_cancel(&s->opening);
+		sp_relay_release(s->relay, 0);
 		sp_relay_abort(s->relay, cause);
 		return;
 	}
@@ -178,6 +195,14 @@ void sp_session_identified(struct sp_session *s, const char *tenant, const char 
 	s->state = SP_SESSION_IDENTIFIED;
 }
 
+void sp_front_claims(const struct sp_front_env *env, int chain, struct sp_exchange *x)
+{
+	bool verified = chain >= 0 && env->auth && (sp_auth_traits(env->auth, (unsigned)chain) & SP_TRAIT_VERIFIES);
+
+	free(x->claims);
+	x->claims = verified ? sp_strdup(x->identity.claims) : NULL;
+}
+
 /* ---- expiry ------------------------------------------------------------------------- */
 
 #define EXPIRY_LOOK_MS (5 * 60 * 1000u) /* the clock on the wall may be set: how long that may go unnoticed */
@@ -233,12 +258,28 @@ static void on_upstream_closed(void *arg, const struct sp_cause *cause)
 	fail(s, sp_outcome_of_cause(cause), cause);
 }
 
+/* May it go on? Else it has failed. */
+static bool may_open(struct sp_session *s)
+{
+	struct sp_cause why = { 0 };
+
+	if (s->env->conf->close_on_expiry && identity_left_ms(s) == 0) {
+		sp_cause_set(&why, SP_EDENIED, SP_DOMAIN_SELF, 0, EXPIRED_MEANWHILE);
+		fail(s, SP_OUTCOME_EXPIRED_CREDENTIAL, &why);
+		return false;
+	}
+	if (sp_trail_opened(s) < 0) {
+		sp_cause_set(&why, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
+		fail(s, SP_OUTCOME_UNAVAILABLE, &why);
+		return false;
+	}
+	return true;
+}
+
 static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome, const struct sp_cause *cause)
 {
 	static const struct sp_stream_events waiting = { .on_data = take_nothing, .on_closed = on_upstream_closed };
 	struct sp_session *s = arg;
-	const struct sp_front_env *env = s->env;
-	struct sp_cause why = { 0 };
 
 	s->opening = NULL;
 	if (!stream) {
@@ -246,23 +287,59 @@ static void on_back(void *arg, struct sp_stream *stream, enum sp_outcome outcome
 		return;
 	}
 	sp_timer_stop(s->env->loop, &s->timer);
-	s->upstream = stream;
-	sp_stream_attach(stream, &waiting, s);
-	if (env->conf->close_on_expiry && identity_left_ms(s) == 0) {
-		sp_cause_set(&why, SP_EDENIED, SP_DOMAIN_SELF, 0, EXPIRED_MEANWHILE);
-		fail(s, SP_OUTCOME_EXPIRED_CREDENTIAL, &why);
-		return;
+	if (s->relay && sp_relay_failed(s->relay) != SP_RELAY_NONE)
+		return; /* the client has gone meanwhile; the relay's end is on its way */
+	if (!s->relay && !s->upstream) {
+		s->upstream = stream;
+		sp_stream_attach(stream, &waiting, s);
 	}
-	if (sp_trail_opened(s) < 0) {
-		sp_cause_set(&why, SP_ESYS, SP_DOMAIN_SELF, 0, SP_TRAIL_UNRECORDED);
-		fail(s, SP_OUTCOME_UNAVAILABLE, &why);
+	if (!may_open(s))
 		return;
-	}
 	s->x.opened_mono_ms = sp_loop_now_ms(s->env->loop);
 	s->x.outcome = SP_OUTCOME_OK;
+	if (s->x.response) {
+		s->x.outcome = s->x.response->outcome;
+		s->x.status = s->x.response->status;
+	}
 	s->state = SP_SESSION_OPENED;
 	s->ev->on_opened(s);
 }
+
+/* ---- requests ----------------------------------------------------------------------- */
+
+static void on_response_timeout(struct sp_timer *t)
+{
+	struct sp_session *s = SP_CONTAINER_OF(t, struct sp_session, timer);
+	struct sp_cause cause = { 0 };
+
+	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no response within timeouts.response");
+	fail(s, SP_OUTCOME_TIMEOUT, &cause);
+}
+
+static void on_sent(void *arg, struct sp_stream *stream)
+{
+	static const struct sp_stream_events waiting = { .on_data = take_nothing, .on_closed = on_upstream_closed };
+	struct sp_session *s = arg;
+
+	if (stream) {
+		sp_timer_stop(s->env->loop, &s->timer); /* from here on the relay knows the deadlines */
+		s->upstream = stream;
+		sp_stream_attach(stream, &waiting, s);
+	} else {
+		sp_timer_start(s->env->loop, &s->timer, s->env->conf->timeouts.response_ms, on_response_timeout);
+	}
+	s->ev->on_sent(s, stream != NULL);
+}
+
+static void on_interim(void *arg, unsigned status, const struct sp_fields *fields)
+{
+	struct sp_session *s = arg;
+
+	if (!s->relay || sp_relay_failed(s->relay) == SP_RELAY_NONE)
+		s->ev->on_interim(s, status, fields);
+}
+
+static const struct sp_exchange_events exchange_events = { .on_sent = on_sent, .on_interim = on_interim };
 
 static void on_open_timeout(struct sp_timer *t)
 {
@@ -289,6 +366,8 @@ void sp_session_open(struct sp_session *s)
 		return;
 	}
 	s->state = SP_SESSION_OPENING;
+	s->x.ev = &exchange_events;
+	s->x.ev_arg = s;
 	s->opening = sp_back_open(env->back, &s->x, on_back, s);
 	if (s->opening)
 		sp_timer_start(env->loop, &s->timer, env->conf->timeouts.open_ms, on_open_timeout);
@@ -301,10 +380,26 @@ void sp_session_open(struct sp_session *s)
 static void end(struct sp_session *s)
 {
 	sp_timer_stop(s->env->loop, &s->timer);
+	sp_back_cancel(&s->opening);
 	s->state = SP_SESSION_ENDED;
 	sp_trail_ended(s, SP_SESSION_RELAYING);
 	sp_exchange_end(&s->x, s->env->loop);
 	s->ev->on_ended(s);
+}
+
+/* A client that breaks the rules of its protocol is told so, if it can be. */
+static enum sp_outcome outcome_of_client(const struct sp_cause *cause)
+{
+	switch (cause->err) {
+	case SP_EPROTO:
+		return SP_OUTCOME_BAD_REQUEST;
+	case SP_ETOOBIG:
+		return SP_OUTCOME_HEAD_TOO_LARGE;
+	case SP_ETIMEOUT:
+		return SP_OUTCOME_TIMEOUT;
+	default:
+		return SP_OUTCOME_CLIENT_GONE;
+	}
 }
 
 /* Whose failure it was decides: a client's leaving is no fault of the far side. */
@@ -314,7 +409,7 @@ static enum sp_outcome outcome_of_relay(const struct sp_relay *r, const struct s
 	case SP_RELAY_NONE:
 		return SP_OUTCOME_OK;
 	case SP_RELAY_A:
-		return SP_OUTCOME_CLIENT_GONE;
+		return outcome_of_client(cause);
 	case SP_RELAY_B:
 		return sp_outcome_of_cause(cause);
 	case SP_RELAY_SELF:
@@ -326,12 +421,17 @@ static enum sp_outcome outcome_of_relay(const struct sp_relay *r, const struct s
 static void on_relay_done(void *arg, const struct sp_cause *cause, uint64_t up_bytes, uint64_t down_bytes)
 {
 	struct sp_session *s = arg;
+	struct sp_stream *given_back = sp_relay_take_a(s->relay);
 
 	if (cause)
 		sp_exchange_fail(&s->x, outcome_of_relay(s->relay, cause), cause);
 	s->relay = NULL;
 	s->x.bytes_up = up_bytes;
 	s->x.bytes_down = down_bytes;
+	if (given_back) {
+		tell_failed(s, given_back);
+		return;
+	}
 	end(s);
 }
 
@@ -343,18 +443,29 @@ static void on_end_later(struct sp_timer *t)
 void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool client_ended)
 {
 	const struct sp_conf *conf = s->env->conf;
-	struct sp_relay_options opt = { .half_closed_ms = conf->timeouts.half_closed_ms, .idle_ms = conf->timeouts.idle_ms,
-					.a_ended = client_ended };
+	bool opened = s->state == SP_SESSION_OPENED;
+	struct sp_relay_options opt = { .half_closed_ms = opened ? conf->timeouts.half_closed_ms : conf->timeouts.response_ms,
+					.idle_ms = conf->timeouts.idle_ms, .a_ended = client_ended, .hold = !opened };
 	struct sp_cause cause = { 0 };
 
-	sp_must(s->state == SP_SESSION_OPENED && s->upstream);
-	s->state = SP_SESSION_RELAYING;
+	sp_must((opened || s->state == SP_SESSION_OPENING) && s->upstream);
+	if (opened)
+		s->state = SP_SESSION_RELAYING;
 	if (sp_relay_start(client, s->upstream, &opt, on_relay_done, s, &s->relay) < 0) {
 		sp_cause_set(&cause, SP_ENOMEM, SP_DOMAIN_SELF, 0, "relay: out of memory");
 		sp_exchange_fail(&s->x, SP_OUTCOME_LIMIT, &cause);
 		sp_timer_start(s->env->loop, &s->timer, 0, on_end_later);
-	} else {
+		s->state = SP_SESSION_RELAYING; /* on_ended is on its way */
+	} else if (opened) {
 		watch_expiry(s);
 	}
 	s->upstream = NULL;
+}
+
+void sp_session_answered(struct sp_session *s)
+{
+	sp_must(s->state == SP_SESSION_OPENED && s->relay);
+	s->state = SP_SESSION_RELAYING;
+	sp_relay_release(s->relay, s->env->conf->timeouts.half_closed_ms);
+	watch_expiry(s);
 }

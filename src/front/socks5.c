@@ -271,14 +271,20 @@ static void on_opened(struct sp_session *session)
 	sp_conn_relay(c);
 }
 
-static void on_failed(struct sp_session *session)
+static void on_failed(struct sp_session *session, struct sp_stream *given_back)
 {
+	(void)given_back; /* no requests here */
 	answer_failure(sp_conn_of(session));
 }
 
 static const struct sp_conn_ops conn_ops = {
 	.on_data = on_data,
-	.session = { on_identified, on_opened, on_failed, sp_conn_on_ended },
+	.session = {
+		.on_identified = on_identified,
+		.on_opened = on_opened,
+		.on_failed = on_failed,
+		.on_ended = sp_conn_on_ended,
+	},
 };
 
 static int socks5_accept(struct sp_front *f, struct sp_stream *stream, const struct sp_addr *peer)

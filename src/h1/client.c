@@ -57,18 +57,16 @@ size_t sp_h1_take_heads(struct sp_h1 *h, struct sp_slice in)
 	return used;
 }
 
-int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *head_fields,
-		  bool reused, const struct sp_h1_options *opt, const struct sp_h1_client_events *ev, void *arg, struct sp_h1 **out)
+int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, struct sp_slice head, bool reused,
+		  const struct sp_h1_options *opt, const struct sp_h1_client_events *ev, void *arg, struct sp_h1 **out)
 {
 	struct sp_h1 *h = sp_h1_new(carrier, SP_H1_CLIENT, opt);
-	int err;
 
 	if (!h)
 		return SP_ENOMEM;
-	err = sp_msg_request_write(r, host, head_fields, &h->out);
-	if (err < 0) {
+	if (sp_buf_append_slice(&h->out, head) < 0) {
 		sp_h1_discard(h);
-		return err;
+		return SP_ENOMEM;
 	}
 	sp_http_encoder_init(&h->encoder, r->protocol.p ? SP_BODY_TUNNEL : sp_msg_request_framing(r), r->length);
 	h->head_method = sp_slice_eq_str(r->method, "HEAD");

@@ -59,10 +59,12 @@ struct sp_h1_client_events {
 	/* The final head; borrowed. The io's bytes come afterwards. Not called when the io fails first: its on_closed says why;
 	 * SP_ERETRY: the connection was used before and ended without a byte of an answer, as idle ones do. */
 	void (*on_response)(void *arg, const struct sp_http_response *r);
+	/* The io's on_closed was told, to whomever it was attached to: time for sp_h1_release(). */
+	void (*on_over)(void *arg);
 };
-/* Sends the head of r and reads the response. head_fields and host as for sp_msg_request_write(). reused: it carried an exchange before. The
- * io may be written to at once. 0, SP_EINVAL (a head that cannot be sent), SP_ENOMEM: the carrier stays the caller's. */
-int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *head_fields,
-		  bool reused, const struct sp_h1_options *opt, const struct sp_h1_client_events *ev, void *arg, struct sp_h1 **out);
+/* Sends head (of r, as sp_msg_request_write() made it; copied) and reads the response. reused: the carrier had an exchange before. The io
+ * may be written to at once. 0 or SP_ENOMEM: the carrier stays the caller's. */
+int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, struct sp_slice head, bool reused,
+		  const struct sp_h1_options *opt, const struct sp_h1_client_events *ev, void *arg, struct sp_h1 **out);
 
 #endif

@@ -26,6 +26,8 @@ static void on_gone(struct sp_defer *d)
 
 	if (h->io.ev && h->io.ev->on_closed)
 		h->io.ev->on_closed(h->io.arg, h->cause.err ? &h->cause : NULL);
+	if (h->role == SP_H1_CLIENT)
+		h->ev->on_over(h->arg);
 }
 
 static void close_io(struct sp_h1 *h)

@@ -9,7 +9,8 @@ libsp_net_la_SOURCES = \
   src/net/stream.h src/net/stream_int.h \
   src/net/tcp.c src/net/tcp.h src/net/tcp_int.h \
   src/net/tls.c src/net/tls.h src/net/tls_int.h \
-  src/net/tls_ctx.c src/net/tls_out.c src/net/tls_peer.c
+  src/net/tls_ctx.c src/net/tls_out.c src/net/tls_peer.c \
+  src/net/websocket.c src/net/websocket.h
 SP_NET_LIBS = libsp_net.la $(SP_CONF_LIBS) $(UV_LIBS) $(SSL_LIBS) $(CURL_LIBS)
 
 if ENABLE_TESTS

@@ -157,8 +157,9 @@ static void on_opened(struct sp_session *s)
 	t.opened++;
 }
 
-static void on_failed(struct sp_session *s)
+static void on_failed(struct sp_session *s, struct sp_stream *given_back)
 {
+	ck_assert_ptr_null(given_back);
 	t.state_when_failed = s->state;
 	t.failed++;
 }
@@ -169,7 +170,9 @@ static void on_ended(struct sp_session *s)
 	t.ended++;
 }
 
-static const struct sp_session_events session_events = { on_identified, on_opened, on_failed, on_ended };
+static const struct sp_session_events session_events = {
+	.on_identified = on_identified, .on_opened = on_opened, .on_failed = on_failed, .on_ended = on_ended,
+};
 
 static void session_begin(const char *id)
 {
