@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "codec/http1.h"
 #include "conf/load.h"
 
@@ -16,8 +18,12 @@ static void pair(struct sp_load *ld, const struct sp_conf_at *at, const char *pa
 
 void sp_check_limits(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
 {
-	const struct sp_conf *c = base;
+	struct sp_conf *c = base;
 
+	if (c->limits.head_bytes < c->limits.head_line_bytes && c->limits.head_line_bytes <= SP_HTTP_LINE_DEFAULT)
+		c->limits.head_line_bytes = c->limits.head_bytes;
+	if (c->limits.head_bytes < c->limits.head_line_bytes)
+		sp_report_add(ld->report, at, "%s: \"head\" is smaller than \"head_line\", a single line of it", path);
 	if (c->limits.connection_window_bytes < c->limits.stream_window_bytes)
 		sp_report_add(ld->report, at, "%s: connection_window is smaller than stream_window", path);
 }
@@ -70,6 +76,30 @@ void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const c
 			      path, c->id);
 }
 
+/* With protocol absent nothing else tells them apart. */
+static void check_tcp(struct sp_load *ld, const struct sp_conf_at *at, const char *path, const struct sp_conf_expose *e)
+{
+	if (e->paths || e->claims || e->upgrade || e->host_internal || e->ca_file || e->cert_file || e->key_file || e->server_name ||
+	    e->body_max_bytes)
+		sp_report_add(ld->report, at, "%s: its settings are those of an HTTP system: set protocol = \"http\" or \"https\"", path);
+}
+
+static void check_claims_once(struct sp_load *ld, const char *path, const struct sp_conf_expose *e)
+{
+	for (unsigned i = 0; i < e->claim_count; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (e->claims[i].header && e->claims[j].header && strcasecmp(e->claims[i].header, e->claims[j].header) == 0)
+				sp_report_add(ld->report, &e->claims[i].at, "%s.principal_header: \"%s\" is there twice", path,
+					      e->claims[i].header);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
 {
 	struct sp_conf_expose *e = base;
@@ -79,6 +109,54 @@ void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char
 	if (inside > 0 && inside != ports)
 		sp_report_add(ld->report, at, "%s: \"virtual\" has %u ports, \"internal\" has %u: write as many, or one internal port",
 			      path, ports + 1, inside + 1);
+	if (e->protocol == SP_EXPOSE_TCP)
+		check_tcp(ld, at, path, e);
+	else if (ports > 0)
+		sp_report_add(ld->report, at, "%s: a range of ports goes with protocol = \"tcp\" only", path);
+	pair(ld, at, path, e->cert_file, e->key_file);
+	check_claims_once(ld, path, e);
+}
+
+/* What any reader may read in one way only: sp_paths_check() compares with it. */
+void sp_check_path(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf_path *p = base;
+	struct sp_slice v = sp_slice_str(p->path);
+
+	if (v.n == 0 || v.p[0] != '/' || strpbrk(p->path, "%?#\\;") || strstr(p->path, "//") || strstr(p->path, "/./") ||
+	    strstr(p->path, "/../") || ends_with(p->path, "/.") || ends_with(p->path, "/..") || !sp_utf8_is_printable(v))
+		sp_report_add(ld->report, at, "%s.path = \"%s\": must begin with \"/\" and be plain: no \"%%\", \"?\", \"#\", \";\", "
+			      "\"\\\", no empty and no dot segments", path, p->path);
+	for (char **m = p->methods; m && *m; m++)
+		if (!sp_http_is_token(sp_slice_str(*m)))
+			sp_report_add(ld->report, at, "%s.methods: \"%s\" is no method", path, *m);
+}
+
+/* Headers that steer messages, or that the proxy's own hops speak in. */
+static bool is_reserved(const char *name)
+{
+	static const char *const exact[] = { "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
+					     "keep-alive", "expect", "via", "authorization", "cookie", "x-forwarded-host", NULL };
+	static const char *const prefixes[] = { "proxy-", "sallyport-", "sap-connectivity-", "sap-cp-connectivity-", NULL };
+	struct sp_slice v = sp_slice_str(name);
+
+	for (const char *const *p = exact; *p; p++)
+		if (v.n == strlen(*p) && sp_field_name_begins(v, *p))
+			return true;
+	for (const char *const *p = prefixes; *p; p++)
+		if (sp_field_name_begins(v, *p))
+			return true;
+	return false;
+}
+
+void sp_check_claim(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
+{
+	const struct sp_conf_claim *c = base;
+
+	if (!sp_http_is_token(sp_slice_str(c->header)))
+		sp_report_add(ld->report, at, "%s.header = \"%s\": is no name of a header", path, c->header);
+	else if (is_reserved(c->header))
+		sp_report_add(ld->report, at, "%s.header = \"%s\": has a meaning of its own already", path, c->header);
 }
 
 /* ---- the whole file ---------------------------------------------------------- */

@@ -12,6 +12,8 @@ void sp_check_listener(struct sp_load *ld, const struct sp_conf_at *at, const ch
 void sp_check_upstream(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_region(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
+void sp_check_path(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
+void sp_check_claim(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base);
 /* Once, at the end, also when something was wrong. */
 void sp_check_file(struct sp_load *ld);

@@ -96,6 +96,24 @@ static void free_connector(struct sp_conf_connector *c)
 	free(c->token_file);
 }
 
+static void free_expose(struct sp_conf_expose *e)
+{
+	for (unsigned i = 0; i < e->path_count; i++) {
+		free(e->paths[i].path);
+		free_strings(e->paths[i].methods);
+	}
+	free(e->paths);
+	for (unsigned i = 0; i < e->claim_count; i++) {
+		free(e->claims[i].claim);
+		free(e->claims[i].header);
+	}
+	free(e->claims);
+	free(e->ca_file);
+	free(e->cert_file);
+	free(e->key_file);
+	free(e->server_name);
+}
+
 void sp_conf_unref(struct sp_conf **c)
 {
 	struct sp_conf *old = *c;
@@ -122,6 +140,8 @@ void sp_conf_unref(struct sp_conf **c)
 	free(old->includes);
 	free(old->chains);
 	free(old->listeners);
+	for (unsigned i = 0; i < old->expose_count; i++)
+		free_expose(&old->exposes[i]);
 	free(old->exposes);
 	free(old->plugin_dir);
 	free(old->audit.file);

@@ -80,8 +80,36 @@ struct sp_conf_connector {		/* connector.conf: gateway = { ... } */
 	unsigned tunnels;		/* per url, 1..8, default 2 */
 };
 
+enum sp_expose_protocol { SP_EXPOSE_TCP, SP_EXPOSE_HTTP, SP_EXPOSE_HTTPS };
+
+struct sp_conf_path {			/* of an HTTP system: what may be asked for */
+	struct sp_conf_at at;
+	char *path;			/* "/sap/opu": decoded, without query and dot segments */
+	bool sub_paths;			/* and everything below it */
+	bool suspended;			/* denied for the time being */
+	char **methods;			/* NULL-terminated, or NULL: all */
+};
+
+struct sp_conf_claim {			/* a verified claim of the caller that the system gets as a header */
+	struct sp_conf_at at;
+	char *claim, *header;
+};
+
 struct sp_conf_expose {
 	struct sp_conf_at at;
+	enum sp_expose_protocol protocol;
+	bool suspended;			/* the whole system */
+	struct sp_conf_path *paths;	/* HTTP and HTTPS: nothing else may be asked for */
+	unsigned path_count;
+	bool host_internal;		/* Host names the internal system, X-Forwarded-Host the virtual one; else Host the virtual one */
+	bool upgrade;			/* may switch protocols (WebSocket) */
+	struct sp_conf_claim *claims;
+	unsigned claim_count;
+	uint32_t body_max_bytes;	/* of a request; 0: any */
+	uint32_t head_max_bytes;	/* of a response, and each of its lines */
+	uint64_t response_ms;		/* 0: timeouts.response */
+	char *ca_file, *cert_file, *key_file; /* HTTPS; each may be NULL */
+	char *server_name;		/* HTTPS: verified, and sent as SNI; NULL: the internal host */
 	char virtual_host[SP_HOST_SIZE];
 	uint16_t first_port, last_port;	/* virtual ports, inclusive */
 	char internal_host[SP_HOST_SIZE];

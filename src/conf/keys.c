@@ -7,9 +7,15 @@
 #define UPSTREAM(member) IN(sp_conf_upstream, member)
 #define REGION(member) IN(sp_conf_region, member)
 #define LISTENER(member) IN(sp_conf_listener, member)
+#define EXPOSE(member) IN(sp_conf_expose, member)
+#define PATH(member) IN(sp_conf_path, member)
+#define CLAIM(member) IN(sp_conf_claim, member)
 #define AT(member) .at_offset = offsetof(struct sp_conf, member), .at_size = sizeof(((struct sp_conf *)0)->member)
 #define COUNT(member, array) \
 	.count_offset = offsetof(struct sp_conf, member), .element_size = sizeof(*((struct sp_conf *)0)->array)
+
+#define EXPOSE_COUNT(member, array) \
+	.count_offset = offsetof(struct sp_conf_expose, member), .element_size = sizeof(*((struct sp_conf_expose *)0)->array)
 
 #define BOTH .programs = SP_FOR_BOTH
 #define PROXY .programs = SP_FOR_PROXY
@@ -34,13 +40,16 @@ static const char *const audit_failures[] = { "continue", "deny", NULL }; /* aud
 static const char *const expiries[] = { "finish", "close", NULL };	  /* close_on_expiry */
 static const char *const protocols[] = { "socks5", "http", "forward", "tunnel", NULL }; /* enum sp_protocol */
 static const char *const upstreams[] = { "direct", "gateway", "connectors", NULL };	 /* enum sp_upstream */
-static const char *const exposed[] = { "tcp", NULL };
+static const char *const exposed[] = { "tcp", "http", "https", NULL };		 /* enum sp_expose_protocol */
+static const char *const host_headers[] = { "virtual", "internal", NULL };	 /* host_internal */
 
 enum {
 	CLIENTS = 1 << SP_PROTOCOL_SOCKS5 | 1 << SP_PROTOCOL_HTTP | 1 << SP_PROTOCOL_FORWARD,
 	FORWARD = 1 << SP_PROTOCOL_FORWARD,
 	TUNNEL = 1 << SP_PROTOCOL_TUNNEL,
 	GATEWAY = 1 << SP_UPSTREAM_GATEWAY,
+	WEB = 1 << SP_EXPOSE_HTTP | 1 << SP_EXPOSE_HTTPS,
+	HTTPS = 1 << SP_EXPOSE_HTTPS,
 };
 
 static const struct sp_conf_key log_keys[] = {
@@ -233,14 +242,59 @@ static const struct sp_conf_key gateway_keys[] = {
 	END
 };
 
+static const struct sp_conf_key path_keys[] = {
+	{ "path", SP_KEY_STRING, CONNECTOR, .required = SP_ALWAYS, .max = 4096, PATH(path),
+	  .text = "\"/sap/opu\": as it reads decoded, without query." },
+	{ "sub_paths", SP_KEY_BOOL, CONNECTOR, .value = "false", PATH(sub_paths),
+	  .text = "true: and everything below it; \"/\" is then the whole system." },
+	{ "methods", SP_KEY_STRINGS, CONNECTOR, .min = 1, PATH(methods),
+	  .text = "Only these methods; absent: all." },
+	{ "suspended", SP_KEY_BOOL, CONNECTOR, .value = "false", PATH(suspended),
+	  .text = "true: denied for the time being, with everything that the entry is about." },
+	END
+};
+
+static const struct sp_conf_key claim_keys[] = {
+	{ "claim", SP_KEY_STRING, CONNECTOR, .required = SP_ALWAYS, .max = 256, CLAIM(claim),
+	  .text = "A claim of the caller, as the proxy or the gateway has verified it." },
+	{ "header", SP_KEY_STRING, CONNECTOR, .required = SP_ALWAYS, .max = 64, CLAIM(header),
+	  .text = "The header that the system gets it in; what clients send under this name never passes." },
+	END
+};
+
 static const struct sp_conf_key expose_keys[] = {
 	{ "virtual", SP_KEY_VIRTUAL, CONNECTOR, .required = SP_ALWAYS,
 	  .text = "What applications ask for: \"host:port\" or \"host:first-last\"." },
-	{ "protocol", SP_KEY_WORD, CONNECTOR, .words = exposed, .value = "tcp",
-	  .hint = "this version exposes tcp systems only, which carries HTTP and TLS as they are",
-	  .text = "What the system speaks; this version passes bytes and looks into none." },
+	{ "protocol", SP_KEY_WORD, CONNECTOR, .selector = true, .words = exposed, .value = "tcp", EXPOSE(protocol),
+	  .text = "tcp passes bytes, whatever they are, and looks into none; http and https pass requests, judged one by one." },
 	{ "internal", SP_KEY_INTERNAL, CONNECTOR, .required = SP_ALWAYS,
 	  .text = "Where the system is: \"host:port\", or for a range \"host:first-last\" of the same length." },
+	{ "suspended", SP_KEY_BOOL, CONNECTOR, .value = "false", EXPOSE(suspended),
+	  .text = "true: nothing of it may be reached for the time being." },
+	{ "paths", SP_KEY_GROUPS, CONNECTOR, .only = WEB, .required = WEB, .min = 1, .members = path_keys, EXPOSE(paths),
+	  EXPOSE_COUNT(path_count, paths), .check = sp_check_path,
+	  .text = "What may be asked for; of several that fit the longest decides. The whole system: ( { path = \"/\"; sub_paths = true; } )." },
+	{ "host_header", SP_KEY_WORD, CONNECTOR, .only = WEB, .words = host_headers, .value = "virtual", EXPOSE(host_internal),
+	  .text = "Which host the system hears of; internal: X-Forwarded-Host holds the virtual one." },
+	{ "upgrade", SP_KEY_BOOL, CONNECTOR, .only = WEB, .value = "false", EXPOSE(upgrade),
+	  .text = "true: the protocol may be switched, as WebSocket does; bytes then pass unseen." },
+	{ "principal_header", SP_KEY_GROUPS, CONNECTOR, .only = WEB, .members = claim_keys, EXPOSE(claims),
+	  EXPOSE_COUNT(claim_count, claims), .check = sp_check_claim,
+	  .text = "Who calls, for systems that trust the connector's word; absent: they are not told." },
+	{ "max_body", SP_KEY_SIZE, CONNECTOR, .only = WEB, .max = 4095 * MIB, .value = "0", EXPOSE(body_max_bytes),
+	  .text = "The longest body of a request; \"0\" is any." },
+	{ "max_head", SP_KEY_SIZE, CONNECTOR, .only = WEB, .min = KIB, .max = 512 * KIB, .value = "64KiB", EXPOSE(head_max_bytes),
+	  .text = "The longest head of a response." },
+	{ "timeout", SP_KEY_DURATION, CONNECTOR, .only = WEB, .max = 24 * HOURS, .value = "0", EXPOSE(response_ms),
+	  .text = "In place of timeouts.response; \"0\" is that." },
+	{ "ca_file", SP_KEY_FILE, CONNECTOR, .only = HTTPS, EXPOSE(ca_file),
+	  .text = "Who signs the system's certificate, PEM; absent: the system's store." },
+	{ "cert_file", SP_KEY_FILE, CONNECTOR, .only = HTTPS, EXPOSE(cert_file),
+	  .text = "Client certificate chain, PEM." },
+	{ "key_file", SP_KEY_FILE, CONNECTOR, .only = HTTPS, EXPOSE(key_file),
+	  .text = "Its private key, PEM." },
+	{ "server_name", SP_KEY_STRING, CONNECTOR, .only = HTTPS, .max = 253, EXPOSE(server_name),
+	  .text = "The name that the system's certificate must hold; absent: the internal host." },
 	END
 };
 

@@ -94,10 +94,14 @@ static void answer_failure(struct http *h, const char *hint)
 	}
 	sp_conn_write(c, sp_buf_data(&b).p, b.len);
 	sp_buf_deinit(&b);
-	if (keep)
-		next_request(h);
-	else
+	if (!keep) {
 		sp_conn_end(c, SP_CLOSE_FLUSH);
+	} else if (sp_outcome_row(x->outcome)->http_status == 407) { /* who is not known yet gets no time to idle */
+		h->state = HEAD;
+		sp_conn_expect(c);
+	} else {
+		next_request(h);
+	}
 }
 
 static int refuse(struct http *h, enum sp_outcome o, int err, const char *why, const char *hint)

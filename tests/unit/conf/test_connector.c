@@ -157,13 +157,88 @@ START_TEST(exposes_refused)
 	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ }"), "@:3: expose[0]: \"virtual\" is missing\n@:3: expose[0]: \"internal\" is missing");
 	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; },\n"
 					 "{ virtual = \"a:2\"; internal = \"b:1\"; protocol = \"https\"; }"),
-	       "@:3: expose[0].protocol = \"http\": must be \"tcp\"; this version exposes tcp systems only, which carries HTTP and TLS as they are\n"
-	       "@:4: expose[1].protocol = \"https\": must be \"tcp\"; this version exposes tcp systems only, which carries HTTP and TLS as they are");
+	       "@:3: expose[0]: \"paths\" is missing, protocol = \"http\" needs it\n"
+	       "@:4: expose[1]: \"paths\" is missing, protocol = \"https\" needs it");
 	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1-5\"; internal = \"b:1-4\"; },\n{ virtual = \"b:1\"; internal = \"b:1-2\"; }"),
 	       "@:3: expose[0]: \"virtual\" has 5 ports, \"internal\" has 4: write as many, or one internal port\n"
 	       "@:4: expose[1]: \"virtual\" has 1 ports, \"internal\" has 2: write as many, or one internal port");
-	fx_bad(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; paths = ( ); }"),
-	       "@:3: expose[0]: unknown key \"paths\"; known: virtual, protocol, internal");
+}
+END_TEST
+
+#define WEB(more) EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"https\"; " more " }")
+#define PATHS "paths = ( { path = \"/\"; sub_paths = true; } ); "
+#define PLAIN ": must begin with \"/\" and be plain: no \"%\", \"?\", \"#\", \";\", \"\\\", no empty and no dot segments"
+
+START_TEST(web_systems)
+{
+	const struct sp_conf_expose *e;
+
+	fx_good(SP_CONF_CONNECTOR, WEB("paths = ( { path = \"/sap/opu\"; sub_paths = true; methods = [ \"GET\", \"POST\" ]; },\n"
+				       "{ path = \"/\"; suspended = true; } ); suspended = true; host_header = \"internal\"; upgrade = true;\n"
+				       "principal_header = ( { claim = \"sub\"; header = \"X-User\"; } ); max_body = \"1MiB\"; max_head = \"2KiB\";\n"
+				       "timeout = \"3s\"; ca_file = \"ca.pem\"; cert_file = \"c.pem\"; key_file = \"k.pem\"; server_name = \"n\";"));
+	e = &fx_conf->exposes[0];
+	ck_assert_int_eq(e->protocol, SP_EXPOSE_HTTPS);
+	ck_assert_uint_eq(e->path_count, 2);
+	ck_assert_str_eq(e->paths[0].path, "/sap/opu");
+	ck_assert(e->paths[0].sub_paths && !e->paths[0].suspended && !e->paths[1].sub_paths && e->paths[1].suspended);
+	ck_assert_str_eq(e->paths[0].methods[1], "POST");
+	ck_assert_ptr_null(e->paths[1].methods);
+	ck_assert(e->suspended && e->host_internal && e->upgrade);
+	ck_assert_uint_eq(e->claim_count, 1);
+	ck_assert_str_eq(e->claims[0].claim, "sub");
+	ck_assert_str_eq(e->claims[0].header, "X-User");
+	ck_assert_uint_eq(e->body_max_bytes, 1048576);
+	ck_assert_uint_eq(e->head_max_bytes, 2048);
+	ck_assert_uint_eq(e->response_ms, 3000);
+	ck_assert_msg(e->ca_file[0] == '/' && e->cert_file[0] == '/' && e->key_file[0] == '/', "made absolute");
+	ck_assert_str_eq(e->server_name, "n");
+	fx_good(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; " PATHS "}"));
+	e = &fx_conf->exposes[0];
+	ck_assert(!e->suspended && !e->host_internal && !e->upgrade && e->claim_count == 0 && e->body_max_bytes == 0);
+	ck_assert_uint_eq(e->head_max_bytes, 65536);
+}
+END_TEST
+
+static const struct {
+	const char *text, *error;
+} web_bad[] = {
+	{ "gateway = { url = \"https://g\"; cert_file = \"c\"; key_file = \"k\"; };\nlimits = { head_line = \"64KiB\"; };\nexpose = ( );",
+	  "@:2: limits: \"head\" is smaller than \"head_line\", a single line of it" },
+	{ WEB("paths = ( );"), "@:3: expose[0].paths: must not be empty" },
+	{ WEB("paths = ( { sub_paths = true; } );"), "@:3: expose[0].paths[0]: \"path\" is missing" },
+	{ WEB("paths = ( { path = \"sap\"; } );"), "@:3: expose[0].paths[0].path = \"sap\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a/../b\"; } );"), "@:3: expose[0].paths[0].path = \"/a/../b\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a/..\"; } );"), "@:3: expose[0].paths[0].path = \"/a/..\"" PLAIN },
+	{ WEB("paths = ( { path = \"/.\"; } );"), "@:3: expose[0].paths[0].path = \"/.\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a//b\"; } );"), "@:3: expose[0].paths[0].path = \"/a//b\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a%20b\"; } );"), "@:3: expose[0].paths[0].path = \"/a%20b\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a?b\"; } );"), "@:3: expose[0].paths[0].path = \"/a?b\"" PLAIN },
+	{ WEB("paths = ( { path = \"/a;b\"; } );"), "@:3: expose[0].paths[0].path = \"/a;b\"" PLAIN },
+	{ WEB("paths = ( { path = \"/\"; methods = [ \"G T\" ]; } );"), "@:3: expose[0].paths[0].methods: \"G T\" is no method" },
+	{ WEB(PATHS "host_header = \"x\";"), "@:3: expose[0].host_header = \"x\": must be \"virtual\" or \"internal\"" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"X Y\"; } );"),
+	  "@:3: expose[0].principal_header[0].header = \"X Y\": is no name of a header" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"Proxy-X\"; } );"),
+	  "@:3: expose[0].principal_header[0].header = \"Proxy-X\": has a meaning of its own already" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"content_length\"; } );"),
+	  "@:3: expose[0].principal_header[0].header = \"content_length\": has a meaning of its own already" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"X-A\"; }, { claim = \"b\"; header = \"x-a\"; } );"),
+	  "@:3: expose[0].principal_header: \"x-a\" is there twice" },
+	{ WEB(PATHS "cert_file = \"c\";"), "@:3: expose[0]: cert_file and key_file go together, \"key_file\" is missing" },
+	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; " PATHS " ca_file = \"c\"; }"),
+	  "@:3: expose[0]: \"ca_file\" goes with protocol = \"https\" only" },
+	{ EXPOSE("{ virtual = \"a:1-2\"; internal = \"b:1-2\"; protocol = \"http\"; " PATHS "}"),
+	  "@:3: expose[0]: a range of ports goes with protocol = \"tcp\" only" },
+	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; " PATHS "}"),
+	  "@:3: expose[0]: its settings are those of an HTTP system: set protocol = \"http\" or \"https\"" },
+	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"tcp\"; upgrade = true; }"),
+	  "@:3: expose[0]: \"upgrade\" goes with protocol = \"http\" or \"https\" only" },
+};
+
+START_TEST(web_refused)
+{
+	fx_bad(SP_CONF_CONNECTOR, web_bad[_i].text, web_bad[_i].error);
 }
 END_TEST
 
@@ -192,10 +267,10 @@ START_TEST(programs)
 	       "@:3: \"listeners\" has no meaning in the file of sallyport-connector\n"
 	       "@:4: \"upstream\" has no meaning in the file of sallyport-connector\n"
 	       "@:5: \"auth\" has no meaning in the file of sallyport-connector");
-	fx_bad(SP_CONF_CONNECTOR, "timeouts = { auth = \"1s\"; };\nlimits = { head = \"1KiB\"; };\ntunels = { };" FX_CONNECTOR,
+	fx_bad(SP_CONF_CONNECTOR, "timeouts = { auth = \"1s\"; };\nlimits = { token = \"1KiB\"; };\ntunels = { };" FX_CONNECTOR,
 	       "@:3: unknown key \"tunels\"; did you mean \"tunnels\"?\n"
 	       "@:1: timeouts: \"auth\" has no meaning in the file of sallyport-connector\n"
-	       "@:2: limits: \"head\" has no meaning in the file of sallyport-connector");
+	       "@:2: limits: \"token\" has no meaning in the file of sallyport-connector");
 	fx_bad(SP_CONF_PROXY, FX_CONNECTOR FX_PROXY,
 	       "@:1: \"gateway\" has no meaning in the file of sallyport\n@:2: \"expose\" has no meaning in the file of sallyport");
 }
@@ -215,6 +290,8 @@ Suite *sp_suite_connector(void)
 	tcase_add_test(c, exposes);
 	tcase_add_test(c, bad_ports);
 	tcase_add_test(c, exposes_refused);
+	tcase_add_test(c, web_systems);
+	tcase_add_loop_test(c, web_refused, 0, (int)SP_COUNT_OF(web_bad));
 	tcase_add_test(c, overlaps);
 	return s;
 }

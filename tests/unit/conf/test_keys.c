@@ -107,8 +107,9 @@ static const char proxy_text[] =
 	"log = { level = \"debug\"; format = \"json\"; };\n"
 	"on_expiry = \"close\";\n"
 	"audit = { file = \"au\"; format = \"sap\"; on_failure = \"deny\"; };\n"
-	"timeouts = { handshake = \"1s\"; auth = \"2s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\"; drain = \"0\"; };\n"
-	"limits = { exchanges = 1; clients = 2; token = 300; head = 262144L; stream_window = \"65536\"; connection_window = \"64KiB\";\n"
+	"timeouts = { handshake = \"1s\"; auth = \"2s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\";\n"
+	"  response = \"8s\"; body = \"9s\"; keep_alive = \"10s\"; drain = \"0\"; };\n"
+	"limits = { exchanges = 1; clients = 2; token = 300; head = 262144L; head_line = \"9KiB\"; fields = 50; stream_window = \"65536\"; connection_window = \"64KiB\";\n"
 	"           streams_per_tunnel = 0x10; };\n"
 	"tunnels = { ping_after = \"1ms\"; ping_timeout = \"2ms\"; wait = \"3ms\"; idle = \"4ms\"; backoff_max = \"5ms\"; max_per_pool = 1;\n"
 	"            streams_mark = 2; waiting = 3; };\n" FX_AUTH
@@ -143,6 +144,11 @@ START_TEST(proxy_values)
 	ck_assert_uint_eq(fx_conf->limits.clients, 2);
 	ck_assert_uint_eq(fx_conf->limits.token_bytes, 300);
 	ck_assert_uint_eq(fx_conf->limits.head_bytes, 262144);
+	ck_assert_uint_eq(fx_conf->limits.head_line_bytes, 9216);
+	ck_assert_uint_eq(fx_conf->limits.fields, 50);
+	ck_assert_uint_eq(fx_conf->timeouts.response_ms, 8000);
+	ck_assert_uint_eq(fx_conf->timeouts.body_ms, 9000);
+	ck_assert_uint_eq(fx_conf->timeouts.keep_alive_ms, 10000);
 	ck_assert_uint_eq(fx_conf->limits.stream_window_bytes, 65536);
 	ck_assert_uint_eq(fx_conf->limits.connection_window_bytes, 65536);
 	ck_assert_uint_eq(fx_conf->limits.streams_per_tunnel, 16);
@@ -160,12 +166,16 @@ END_TEST
 static const char connector_text[] =
 	"log = { level = \"error\"; format = \"text\"; };\n"
 	"audit = { file = \"-\"; format = \"json\"; on_failure = \"continue\"; };\n"
-	"timeouts = { handshake = \"1s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\"; drain = \"7s\"; };\n"
-	"limits = { exchanges = 1; stream_window = \"128KiB\"; connection_window = \"1MiB\"; streams_per_tunnel = 9; };\n"
+	"timeouts = { handshake = \"1s\"; open = \"3s\"; dial = \"4s\"; half_closed = \"5s\"; idle = \"6s\";\n"
+	"  response = \"8s\"; body = \"9s\"; keep_alive = \"10s\"; drain = \"7s\"; };\n"
+	"limits = { exchanges = 1; head = \"20KiB\"; head_line = \"9KiB\"; fields = 50; stream_window = \"128KiB\"; connection_window = \"1MiB\"; streams_per_tunnel = 9; };\n"
 	"tunnels = { ping_after = \"1m\"; ping_timeout = \"2m\"; backoff_max = \"1h\"; };\n"
 	"gateway = { url = \"https://g\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; token = { file = \"t\"; }; location = \"l\";\n"
 	"            id = \"i\"; tunnels = 1; };\n"
-	"expose = ( { virtual = \"v:1\"; protocol = \"tcp\"; internal = \"i:1\"; } );\n"
+	"expose = ( { virtual = \"v:1\"; protocol = \"https\"; internal = \"i:1\"; suspended = true;\n"
+	"  paths = ( { path = \"/\"; sub_paths = true; methods = [ \"GET\" ]; suspended = true; } );\n"
+	"  host_header = \"internal\"; upgrade = true; principal_header = ( { claim = \"sub\"; header = \"X-User\"; } );\n"
+	"  max_body = 1; max_head = \"2KiB\"; timeout = \"1s\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; server_name = \"n\"; } );\n"
 	"/* in place of url, and tried elsewhere: urls = [ ... ] */\n";
 
 START_TEST(connector_values)
@@ -263,12 +273,12 @@ static const struct {
 	{ "timeouts", "open = \"0\"", "timeouts.open = \"0\": out of range, must be from 1ms to 10m" },
 	{ "timeouts", "open = \"15\"", "timeouts.open = \"15\": must be a duration: digits with ms, s, m or h" },
 	{ "timeouts", "open = \"1 s\"", "timeouts.open = \"1 s\": must be a duration: digits with ms, s, m or h" },
-	{ "limits", "head = \"256KiB\"", NULL },
-	{ "limits", "head = 262144", NULL },
-	{ "limits", "head = \"257KiB\"", "limits.head = \"257KiB\": out of range, must be from 1KiB to 256KiB" },
-	{ "limits", "head = 262145", "limits.head = 262145: out of range, must be from 1KiB to 256KiB" },
-	{ "limits", "head = -5", "limits.head = -5: out of range, must be from 1KiB to 256KiB" },
-	{ "limits", "head = 4294983680L", "limits.head = 4294983680: out of range, must be from 1KiB to 256KiB" },
+	{ "limits", "head = \"512KiB\"", NULL },
+	{ "limits", "head = 524288", NULL },
+	{ "limits", "head = \"513KiB\"", "limits.head = \"513KiB\": out of range, must be from 1KiB to 512KiB" },
+	{ "limits", "head = 524289", "limits.head = 524289: out of range, must be from 1KiB to 512KiB" },
+	{ "limits", "head = -5", "limits.head = -5: out of range, must be from 1KiB to 512KiB" },
+	{ "limits", "head = 4294983680L", "limits.head = 4294983680: out of range, must be from 1KiB to 512KiB" },
 	{ "limits", "head = \"16 KiB\"", "limits.head = \"16 KiB\": must be bytes: digits alone, or with KiB, MiB or GiB" },
 	{ "limits", "head = 1.5", "limits.head: must be bytes as a string with a unit, like \"64KiB\", or an integer, is a floating-point number" },
 	{ "limits", "stream_window = \"63KiB\"", "limits.stream_window = \"63KiB\": out of range, must be from 64KiB to 16MiB" },

@@ -303,10 +303,12 @@ static const struct refusal {
 	{ HTTP("asks"), CONNECT GOOD "sallyport-location: a\r\nsallyport-location: a\r\n\r\n", "400 ", "bad_request: ",
 	  "outcome=bad_request", NULL },
 	{ HTTP("asks"), CONNECT GOOD "sallyport-location: \xff\r\n\r\n", "400 ", "bad_request: ", "outcome=bad_request", NULL },
-	{ HTTP("anyone"), "GET http://erp.virtual/x HTTP/1.1\r\nHost: erp.virtual\r\n\r\n", "501 Not Implemented",
-	  "not_implemented: This listener speaks CONNECT only so far.\n", "target=erp.virtual:80 outcome=not_implemented", NULL },
-	{ HTTP("anyone"), "POST ws://erp.virtual/ HTTP/1.1\r\nHost: erp.virtual\r\nContent-Length: 5\r\n\r\nhello", "501 ", "CONNECT",
-	  "outcome=not_implemented", NULL },
+	{ HTTP("anyone"), "GET https://erp.virtual/x HTTP/1.1\r\nHost: erp.virtual\r\n\r\n", "405 Method Not Allowed",
+	  "use CONNECT host:port", "target=erp.virtual:443 outcome=command_unsupported", NULL },
+	{ HTTP("anyone"), "POST wss://erp.virtual/ HTTP/1.1\r\nHost: erp.virtual\r\nContent-Length: 5\r\n\r\nhello", "405 ", "CONNECT",
+	  "outcome=command_unsupported", NULL },
+	{ HTTP("anyone"), "GET ftp://erp.virtual:21/ HTTP/1.1\r\nHost: erp.virtual\r\n\r\n", "400 ", "bad_request: ",
+	  "outcome=bad_request", NULL },
 	{ HTTP("anyone"), "GET / HTTP/1.1\r\nHost: localhost:20003\r\n\r\n", "400 Bad Request", "This is a proxy, not a web server",
 	  "outcome=bad_request", NULL },
 	{ HTTP("anyone"), "OPTIONS * HTTP/1.1\r\nHost: localhost:20003\r\n\r\n", "400 ", "This is a proxy", "outcome=bad_request", NULL },
@@ -343,9 +345,9 @@ END_TEST
 START_TEST(no_content_for_head)
 {
 	begin(HTTP("anyone"), "");
-	peer_send_str(&client, "HEAD http://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
+	peer_send_str(&client, "HEAD https://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
 	peer_await_eof(&client);
-	ck_assert_ptr_nonnull(strstr(sp_buf_str(&client.in), "HTTP/1.1 501 "));
+	ck_assert_ptr_nonnull(strstr(sp_buf_str(&client.in), "HTTP/1.1 405 "));
 	ck_assert_str_eq(strstr(sp_buf_str(&client.in), "\r\n\r\n"), "\r\n\r\n");
 	finish();
 }
