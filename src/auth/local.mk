@@ -1,6 +1,6 @@
 noinst_LTLIBRARIES += libsp_auth.la
 libsp_auth_la_SOURCES = src/auth/auth.h src/auth/host.c src/auth/internal.h src/auth/merge.c src/auth/module.c src/auth/open.c src/auth/run.c \
-  src/auth/worker.c \
+  src/auth/worker.c src/auth/claims.c src/auth/claims.h \
   src/auth/service_key.h src/auth/service_key_int.h src/auth/service_key.c src/auth/token_request.c src/auth/assertion.c \
   src/auth/token_answer.c src/auth/tokens.c
 SP_AUTH_LIBS = libsp_auth.la libsp_h1.la $(SP_H2_LIBS)

@@ -46,8 +46,8 @@ static inline void sp_back_cancel(struct sp_back_open **o)
 
 /* Within conf's timeouts.dial; DNS, refused, unreachable, timeout map by sp_outcome_of_cause(). */
 int sp_back_direct_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
-/* Only what conf->exposes lists, else NOT_EXPOSED. */
-int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out);
+/* Only what conf->exposes lists, else NOT_EXPOSED or PATH_DENIED. Builds TLS contexts: 0, or an SP_E* with cause naming the file. */
+int sp_back_exposed_new(struct sp_loop *loop, struct sp_conf *conf, struct sp_back **out, struct sp_cause *cause);
 /* Tunnels to one gateway. upstream is a part of conf, of kind GATEWAY. Builds the TLS context: 0, or an SP_E* with cause naming the
  * file. An open that needs a token (token or service_key) waits for it within conf's timeouts.open; without one it ends as
  * NO_GATEWAY_CREDENTIAL. */

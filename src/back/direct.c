@@ -11,6 +11,8 @@
 #include "base/must.h"
 #include "net/tcp.h"
 
+#define RESPONSE_HEAD_MAX_BYTES (64 * 1024) /* where nothing else is configured */
+
 enum direct_state { OPEN, DRAINING, CLOSING };
 
 struct direct {
@@ -114,8 +116,7 @@ static void on_call(void *arg, struct sp_stream *s, enum sp_outcome outcome, con
 static void start_request(struct opening *o, struct sp_exchange *x)
 {
 	struct direct *d = o->d;
-	struct sp_origin_plan plan = { .head_max_bytes = d->conf->limits.head_bytes,
-				       .head_line_max_bytes = d->conf->limits.head_line_bytes };
+	struct sp_origin_plan plan = { .head_max_bytes = RESPONSE_HEAD_MAX_BYTES, .head_line_max_bytes = RESPONSE_HEAD_MAX_BYTES };
 	enum sp_outcome outcome = d->kind->plan(d->conf, d->kind_arg, x, &plan, &o->cause);
 
 	if (outcome == SP_OUTCOME_OK) {
@@ -149,7 +150,7 @@ static void start(struct opening *o, struct sp_exchange *x)
 		start_request(o, x);
 		return;
 	}
-	outcome = d->kind->map(d->conf, &x->target, host, &port, &o->cause);
+	outcome = d->kind->map(d->conf, d->kind_arg, &x->target, host, &port, &o->cause);
 	if (outcome != SP_OUTCOME_OK) {
 		refuse(o, outcome);
 		return;
@@ -266,11 +267,10 @@ int sp_direct_new(struct sp_loop *loop, struct sp_conf *conf, const struct sp_di
 
 /* ---- any target ------------------------------------------------------------------------- */
 
-static enum sp_outcome map_any(const struct sp_conf *conf, const struct sp_authority *target, char *host, uint16_t *port,
+static enum sp_outcome map_any(const struct sp_conf *conf, void *arg, const struct sp_authority *target, char *host, uint16_t *port,
 			       struct sp_cause *cause)
 {
-	(void)conf;
-	(void)cause;
+	(void)conf, (void)arg, (void)cause;
 	memcpy(host, target->host, SP_HOST_SIZE);
 	*port = target->port;
 	return SP_OUTCOME_OK;

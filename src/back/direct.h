@@ -4,11 +4,11 @@
 
 #include "back/origin.h"
 
-/* Where the target of an exchange really is: OK with host[SP_HOST_SIZE] and *port, or the outcome of its refusal with *cause. */
-typedef enum sp_outcome sp_direct_map_fn(const struct sp_conf *conf, const struct sp_authority *target, char *host,
+/* Where the target of an exchange really is: OK with host[SP_HOST_SIZE] and *port, or the outcome of its refusal with *cause. arg: the back's own. */
+typedef enum sp_outcome sp_direct_map_fn(const struct sp_conf *conf, void *arg, const struct sp_authority *target, char *host,
 					 uint16_t *port, struct sp_cause *cause);
 
-/* The same for a request: OK with *plan (zeroed before), or the outcome of its refusal with *cause. arg: the back's own. */
+/* The same for a request: OK with *plan (zeroed before), or the outcome of its refusal with *cause. */
 typedef enum sp_outcome sp_direct_plan_fn(const struct sp_conf *conf, void *arg, struct sp_exchange *x, struct sp_origin_plan *plan,
 					  struct sp_cause *cause);
 

@@ -216,7 +216,8 @@ static void ask(struct sp_origin_call *c, struct sp_stream *carrier)
 {
 	const struct sp_msg_request *r = c->x->request;
 	struct sp_h1_options opt = { .head = { .head_bytes = c->plan.head_max_bytes, .line_bytes = c->plan.head_line_max_bytes,
-					       .fields = c->os->conf->limits.fields } };
+					       .fields = c->os->conf->limits.fields },
+				     .send_max_bytes = c->plan.body_max_bytes };
 	struct sp_cause cause = { 0 };
 
 	if (sp_h1_request(carrier, r, sp_buf_data(&c->plan.head), c->reused, &opt, &h1_events, c, &c->h1) < 0) {

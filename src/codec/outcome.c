@@ -155,6 +155,7 @@ static bool of_word(struct sp_slice word, enum sp_outcome *out)
 	case SP_OUTCOME_TENANT_UNKNOWN:
 	case SP_OUTCOME_TENANT_CONFLICT:
 	case SP_OUTCOME_NOT_EXPOSED:
+	case SP_OUTCOME_PATH_DENIED:
 	case SP_OUTCOME_NO_CONNECTOR:
 	case SP_OUTCOME_UNREACHABLE:
 	case SP_OUTCOME_DNS:
@@ -170,6 +171,9 @@ static bool of_word(struct sp_slice word, enum sp_outcome *out)
 	case SP_OUTCOME_BAD_REQUEST:
 	case SP_OUTCOME_URI_TOO_LONG:
 	case SP_OUTCOME_HEAD_TOO_LARGE:
+	case SP_OUTCOME_BODY_TOO_LARGE:
+	case SP_OUTCOME_REQUEST_TIMEOUT:
+	case SP_OUTCOME_LOOP:
 	case SP_OUTCOME_NOT_IMPLEMENTED:
 	case SP_OUTCOME_GATEWAY_AUTH:
 	case SP_OUTCOME_NO_GATEWAY_CREDENTIAL:

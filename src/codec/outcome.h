@@ -19,6 +19,7 @@
 	X(TENANT_UNKNOWN, "tenant_unknown", 0x05, 0x01, 403, "http_request_denied")                                    \
 	X(TENANT_CONFLICT, "tenant_conflict", 0x05, 0x01, 403, "http_request_denied")                                  \
 	X(NOT_EXPOSED, "not_exposed", 0x02, 0x01, 403, "http_request_denied")                                          \
+	X(PATH_DENIED, "path_denied", 0x02, 0x01, 403, "http_request_denied") /* a resource of an exposed system */        \
 	X(NO_CONNECTOR, "no_connector", 0x03, 0x01, 503, "destination_unavailable")                                    \
 	X(UNREACHABLE, "unreachable", 0x04, 0x01, 502, "destination_ip_unroutable")                                    \
 	X(DNS, "dns_error", 0x04, 0x01, 502, "dns_error")                                                              \
@@ -34,6 +35,9 @@
 	X(BAD_REQUEST, "bad_request", 0x01, 0x01, 400, "http_request_error")                                           \
 	X(URI_TOO_LONG, "uri_too_long", 0x01, 0x01, 414, "http_request_error")                                         \
 	X(HEAD_TOO_LARGE, "head_too_large", 0x01, 0x01, 431, "http_request_error")                                     \
+	X(BODY_TOO_LARGE, "body_too_large", 0x01, 0x01, 413, "http_request_error")                                     \
+	X(REQUEST_TIMEOUT, "request_timeout", 0x01, 0x01, 408, "http_request_error") /* the client's body did not come */ \
+	X(LOOP, "loop", 0x01, 0x01, 502, "proxy_loop_detected")                                                        \
 	X(NOT_IMPLEMENTED, "not_implemented", 0x07, 0x01, 501, "http_request_error")                                   \
 	X(GATEWAY_AUTH, "gateway_denied_us", 0x01, 0x01, 502, "proxy_configuration_error")                             \
 	X(NO_GATEWAY_CREDENTIAL, "no_gateway_credential", 0x01, 0x01, 503, "proxy_internal_error")                     \

@@ -23,6 +23,7 @@ static const char *sentence(enum sp_outcome o)
 	case SP_OUTCOME_TENANT_CONFLICT:
 		return "The credential belongs to another tenant";
 	case SP_OUTCOME_NOT_EXPOSED:
+	case SP_OUTCOME_PATH_DENIED:
 		return "Access denied to";
 	case SP_OUTCOME_NO_CONNECTOR:
 		return "No connector is connected for";
@@ -53,6 +54,12 @@ static const char *sentence(enum sp_outcome o)
 		return "The request line is too long";
 	case SP_OUTCOME_HEAD_TOO_LARGE:
 		return "The request head is too large";
+	case SP_OUTCOME_BODY_TOO_LARGE:
+		return "The request's body is too long";
+	case SP_OUTCOME_REQUEST_TIMEOUT:
+		return "The request's body did not come in time";
+	case SP_OUTCOME_LOOP:
+		return "The request came through this proxy again and again";
 	case SP_OUTCOME_GATEWAY_AUTH:
 		return "The gateway did not accept this proxy";
 	case SP_OUTCOME_NO_GATEWAY_CREDENTIAL:
@@ -75,12 +82,24 @@ static const char *printable(const char *s, const char *none)
 	return s && s[0] && sp_utf8_is_printable(sp_slice_str(s)) ? s : none;
 }
 
+/* What is between them may be a secret. */
+static struct sp_slice without_query(struct sp_slice path)
+{
+	const uint8_t *query = path.n > 0 ? memchr(path.p, '?', path.n) : NULL;
+
+	return query ? sp_slice_make(path.p, (size_t)(query - path.p)) : path;
+}
+
 int sp_answer_sentence(struct sp_buf *b, const struct sp_exchange *x)
 {
 	char target[SP_AUTHORITY_SIZE];
 
 	if (x->outcome == SP_OUTCOME_NOT_EXPOSED)
-		return sp_buf_printf(b, "%s %s", sentence(x->outcome), sp_authority_text(&x->target, target));
+		return sp_buf_printf(b, x->request ? "%s system %s" : "%s %s", sentence(x->outcome),
+				     sp_authority_text(&x->target, target));
+	if (x->outcome == SP_OUTCOME_PATH_DENIED && x->request)
+		return sp_buf_printf(b, "%s resource %.*s on system %s", sentence(x->outcome), SP_SLICE_ARG(without_query(x->request->path)),
+				     sp_authority_text(&x->target, target));
 	if (x->outcome == SP_OUTCOME_NO_CONNECTOR)
 		return sp_buf_printf(b, "%s tenant %s, %s%s", sentence(x->outcome), printable(x->identity.tenant, "(none)"),
 				     x->location[0] ? "location " : "no location", printable(x->location, ""));
@@ -146,20 +165,26 @@ static int add_status_field(struct sp_buf *b, const struct sp_exchange *x)
 	return err;
 }
 
-static int make_content(struct sp_buf *b, const struct sp_exchange *x, const char *hint)
+int sp_answer_content(struct sp_buf *b, const struct sp_exchange *x, const char *hint, enum sp_problem_format format)
 {
-	int err = sp_buf_printf(b, "%s: ", sp_outcome_row(x->outcome)->word);
+	struct sp_problem p = { .status = sp_outcome_row(x->outcome)->http_status, .word = sp_outcome_row(x->outcome)->word,
+				.exchange = x->id };
+	struct sp_buf sentence = { 0 };
+	int err = hint ? sp_buf_append_str(&sentence, hint) : sp_answer_sentence(&sentence, x);
 
+	p.detail = sp_buf_data(&sentence);
 	if (err == 0)
-		err = hint ? sp_buf_append_str(b, hint) : sp_answer_sentence(b, x);
-	return err < 0 ? err : sp_buf_printf(b, ".\nexchange %s\n", x->id);
+		err = sp_problem_write(&p, format, b);
+	sp_buf_deinit(&sentence);
+	return err;
 }
 
 int sp_answer_http(struct sp_buf *b, const struct sp_exchange *x, const struct sp_answer_options *opt)
 {
 	unsigned status = sp_outcome_row(x->outcome)->http_status, retry_s = sp_answer_retry_after_s(x->outcome);
+	enum sp_problem_format format = sp_problem_format(opt->accept);
 	struct sp_buf content = { 0 };
-	int err = make_content(&content, x, opt->hint);
+	int err = sp_answer_content(&content, x, opt->hint, format);
 
 	if (err == 0)
 		err = sp_buf_printf(b, "HTTP/1.1 %u %s\r\n", status, sp_http_reason(status));
@@ -169,9 +194,11 @@ int sp_answer_http(struct sp_buf *b, const struct sp_exchange *x, const struct s
 		err = add_status_field(b, x);
 	if (err == 0 && retry_s)
 		err = sp_buf_printf(b, "Retry-After: %u\r\n", retry_s);
+	if (err == 0 && status == 405)
+		err = sp_buf_append_str(b, "Allow: CONNECT\r\n");
 	if (err == 0)
-		err = sp_buf_printf(b, "Sallyport-Exchange: %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n%s\r\n",
-				    x->id, content.len, opt->keep ? "" : "Connection: close\r\n");
+		err = sp_buf_printf(b, "Sallyport-Exchange: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", x->id,
+				    sp_problem_type(format), content.len, opt->keep ? "" : "Connection: close\r\n");
 	if (err == 0 && !opt->head)
 		err = sp_buf_append_slice(b, sp_buf_data(&content));
 	sp_buf_deinit(&content);

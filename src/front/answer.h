@@ -4,12 +4,15 @@
 #define SP_FRONT_ANSWER_H
 
 #include "base/buf.h"
+#include "codec/problem.h"
 #include "exchange/exchange.h"
 
 #define SP_PROXY_NAME "sallyport" /* our name in Proxy-Status */
 
 /* One sentence for the client, with what it named itself (target, location) and its own tenant. Appends to b. 0 or SP_ENOMEM. */
 int sp_answer_sentence(struct sp_buf *b, const struct sp_exchange *x);
+/* The body: the sentence, or hint in its place, with the outcome's word and the exchange's id. Appends to b. 0 or SP_ENOMEM. */
+int sp_answer_content(struct sp_buf *b, const struct sp_exchange *x, const char *hint, enum sp_problem_format format);
 /* Appends "; "-free list members: what far hops said, then ours. x->proxy_status counts only if it is clean text. */
 int sp_answer_proxy_status(struct sp_buf *b, const struct sp_exchange *x);
 /* Seconds for Retry-After; 0: no such field. */

@@ -235,12 +235,11 @@ static const char *check_absolute(struct http *h, const struct sp_http_request *
 			       : "Only http:// addresses can be asked for";
 		return "a scheme other than http in absolute form";
 	}
-	*outcome = SP_OUTCOME_BAD_REQUEST;
+	*outcome = SP_OUTCOME_LOOP;
 	if (sp_http_via_count(&r->fields) >= SP_HTTP_VIA_MAX)
 		return "a loop: it came through here again and again";
 	err = sp_msg_request_from_http1(r, &x->request);
-	if (err == SP_ENOMEM)
-		*outcome = SP_OUTCOME_LIMIT;
+	*outcome = err == SP_ENOMEM ? SP_OUTCOME_LIMIT : SP_OUTCOME_BAD_REQUEST;
 	if (err < 0)
 		return err == SP_ENOMEM ? "out of memory" : sp_http_parse_detail();
 	take_websocket_key(h, x->request);

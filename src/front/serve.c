@@ -87,25 +87,31 @@ static void answer_failure(struct request *q)
 {
 	const struct sp_outcome_row *row = sp_outcome_row(q->session.x.outcome);
 	unsigned retry_s = sp_answer_retry_after_s(q->session.x.outcome);
-	char status[SP_PROXY_STATUS_SIZE + 260], retry[16];
+	char status[SP_PROXY_STATUS_SIZE + 260], retry[16], length[24];
+	const struct sp_msg_request *r = q->session.x.request;
+	enum sp_problem_format format = r ? sp_problem_format(sp_fields_get(&r->fields, "accept")) : SP_PROBLEM_TEXT;
 	struct sp_fields f = { 0 };
 	struct sp_buf body = { 0 };
 	struct sp_stream *io;
 
 	if (!q->stream)
 		return;
+	if (!r || !sp_slice_eq_str(r->method, "HEAD"))
+		(void)sp_answer_content(&body, &q->session.x, NULL, format);
 	io = sp_h2_stream_io(q->stream);
 	proxy_status(q, status, sizeof(status));
 	if (status[0])
 		sp_fields_add(&f, SP_SLICE("proxy-status"), sp_slice_str(status));
-	sp_fields_add(&f, SP_SLICE("content-type"), SP_SLICE("text/plain"));
+	sp_fields_add(&f, SP_SLICE("content-type"), sp_slice_str(sp_problem_type(format)));
+	sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(q->session.x.id));
+	snprintf(length, sizeof(length), "%zu", body.len);
+	if (body.len > 0)
+		sp_fields_add(&f, SP_SLICE("content-length"), sp_slice_str(length));
 	if (row->http_status == 407)
 		sp_fields_add(&f, SP_SLICE("proxy-authenticate"), SP_SLICE("Bearer realm=\"sallyport\""));
 	snprintf(retry, sizeof(retry), "%u", retry_s);
 	if (retry_s)
 		sp_fields_add(&f, SP_SLICE("retry-after"), sp_slice_str(retry));
-	(void)sp_answer_sentence(&body, &q->session.x);
-	(void)sp_buf_append_str(&body, ".\n");
 	if (sp_h2_respond(q->stream, row->http_status, &f, false) == 0)
 		(void)sp_stream_write(io, body.mem + body.off, body.len);
 	sp_buf_deinit(&body);

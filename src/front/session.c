@@ -394,16 +394,16 @@ static enum sp_outcome outcome_of_client(const struct sp_cause *cause)
 	case SP_EPROTO:
 		return SP_OUTCOME_BAD_REQUEST;
 	case SP_ETOOBIG:
-		return SP_OUTCOME_HEAD_TOO_LARGE;
+		return SP_OUTCOME_BODY_TOO_LARGE;
 	case SP_ETIMEOUT:
-		return SP_OUTCOME_TIMEOUT;
+		return SP_OUTCOME_REQUEST_TIMEOUT;
 	default:
 		return SP_OUTCOME_CLIENT_GONE;
 	}
 }
 
 /* Whose failure it was decides: a client's leaving is no fault of the far side. */
-static enum sp_outcome outcome_of_relay(const struct sp_relay *r, const struct sp_cause *cause)
+static enum sp_outcome outcome_of_relay(const struct sp_relay *r, bool request, const struct sp_cause *cause)
 {
 	switch (sp_relay_failed(r)) {
 	case SP_RELAY_NONE:
@@ -411,7 +411,7 @@ static enum sp_outcome outcome_of_relay(const struct sp_relay *r, const struct s
 	case SP_RELAY_A:
 		return outcome_of_client(cause);
 	case SP_RELAY_B:
-		return sp_outcome_of_cause(cause);
+		return request && cause->err == SP_ETOOBIG ? SP_OUTCOME_BODY_TOO_LARGE : sp_outcome_of_cause(cause);
 	case SP_RELAY_SELF:
 		return cause->err == SP_ETIMEOUT ? SP_OUTCOME_TIMEOUT : SP_OUTCOME_SHUTDOWN;
 	}
@@ -424,7 +424,7 @@ static void on_relay_done(void *arg, const struct sp_cause *cause, uint64_t up_b
 	struct sp_stream *given_back = sp_relay_take_a(s->relay);
 
 	if (cause)
-		sp_exchange_fail(&s->x, outcome_of_relay(s->relay, cause), cause);
+		sp_exchange_fail(&s->x, outcome_of_relay(s->relay, s->x.request != NULL, cause), cause);
 	s->relay = NULL;
 	s->x.bytes_up = up_bytes;
 	s->x.bytes_down = down_bytes;

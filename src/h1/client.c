@@ -22,7 +22,7 @@ static void take_final(struct sp_h1 *h, const struct sp_http_response *r)
 	int err = sp_http_body_init_response(&h->body, r, method, &h->body_limits);
 
 	if (err < 0) {
-		sp_h1_fail(h, err, "the system's response: %s", sp_http_refusal_text(h->body.refusal));
+		sp_h1_fail(h, SP_EPROTO, "the system's response: %s", sp_http_refusal_text(h->body.refusal));
 		return;
 	}
 	h->body_known = true;
@@ -43,7 +43,7 @@ size_t sp_h1_take_heads(struct sp_h1 *h, struct sp_slice in)
 		if (n == 0)
 			break;
 		if (n < 0) {
-			sp_h1_fail(h, (int)n, "the system's response: %s", sp_http_parse_detail());
+			sp_h1_fail(h, SP_EPROTO, "the system's response: %s", sp_http_parse_detail());
 			break;
 		}
 		used += (size_t)n;

@@ -23,6 +23,7 @@ struct sp_h1_options {
 	uint64_t silence_ms;		   /* in the middle of the peer's body; 0 = for ever */
 	struct sp_http_body_limits body;   /* payload_bytes 0: no limit; trailers 0: the defaults */
 	struct sp_http_limits head;	   /* client: of the response's head */
+	uint64_t send_max_bytes;	   /* client: of the request's body, else the io fails with SP_ETOOBIG; 0: any */
 };
 
 /* What became of the carrier. */

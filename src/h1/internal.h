@@ -46,6 +46,7 @@ struct sp_h1 {
 	/* client */
 	struct sp_http_limits head_limits;
 	struct sp_http_body_limits body_limits;
+	uint64_t send_max_bytes;
 	bool reused, heard;
 	unsigned interims;
 	const struct sp_h1_client_events *ev;

@@ -164,6 +164,10 @@ static ssize_t h1_writev(struct sp_stream *s, const struct sp_slice *v, unsigned
 		sp_h1_fail(h, SP_EPROTO, h->answered ? "a body longer than its Content-Length" : "a body before its head");
 		return SP_ECLOSED;
 	}
+	if (h->send_max_bytes && total > h->send_max_bytes - s->bytes_out && !h->switched) {
+		sp_h1_fail(h, SP_ETOOBIG, "a body above the limit of the system");
+		return SP_ECLOSED;
+	}
 	s->bytes_out += total;
 	if (h->out.len + total > SP_H1_COALESCE_BYTES)
 		return write_now(h, v, n, &f);
@@ -472,6 +476,7 @@ struct sp_h1 *sp_h1_new(struct sp_stream *carrier, enum sp_h1_role role, const s
 	h->carrier = carrier;
 	h->silence_ms = opt->silence_ms;
 	h->head_limits = opt->head;
+	h->send_max_bytes = opt->send_max_bytes;
 	h->body_limits = opt->body;
 	if (h->body_limits.payload_bytes == 0)
 		h->body_limits.payload_bytes = UINT64_MAX;

@@ -160,6 +160,12 @@ int sp_server_files(const struct sp_conf *c, struct sp_report *r)
 		try_tls(&(struct sp_tls_config){ .cert_file = c->connector.cert_file, .key_file = c->connector.key_file,
 						 .ca_file = c->connector.ca_file }, &c->connector.at, r);
 	}
+	for (unsigned i = 0; i < c->expose_count; i++) {
+		const struct sp_conf_expose *e = &c->exposes[i];
+
+		if (e->protocol == SP_EXPOSE_HTTPS)
+			try_tls(&(struct sp_tls_config){ .cert_file = e->cert_file, .key_file = e->key_file, .ca_file = e->ca_file }, &e->at, r);
+	}
 	return r->count == before ? 0 : SP_EINVAL;
 }
 

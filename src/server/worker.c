@@ -115,8 +115,12 @@ static int open_back(struct sp_worker *w)
 	struct sp_cause cause = { 0 };
 	int err;
 
-	if (c->kind == SP_CONF_CONNECTOR)
-		return sp_back_exposed_new(w->loop, c, &w->env.back);
+	if (c->kind == SP_CONF_CONNECTOR) {
+		err = sp_back_exposed_new(w->loop, c, &w->env.back, &cause);
+		if (err < 0)
+			report_cause(w, &c->connector.at, &cause);
+		return err;
+	}
 	switch (c->upstream.kind) {
 	case SP_UPSTREAM_DIRECT:
 		return sp_back_direct_new(w->loop, c, &w->env.back);

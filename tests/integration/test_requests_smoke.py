@@ -30,7 +30,7 @@ class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
 def _(t):
     s=S(("127.0.0.1",0),H); threading.Thread(target=s.serve_forever,daemon=True).start()
     gw=Gateway(t)
-    gw.connector("c1",{"sys.virtual:80":"127.0.0.1:%d"%s.server_port})
+    gw.connector("c1",{"sys.virtual:80":web("127.0.0.1:%d"%s.server_port,["/a","/b","/p","/up"]),"tcp.virtual:80":"127.0.0.1:%d"%s.server_port})
     sp=gw.proxy()
     px="http://%s"%text_of(sp.address("http"))
     def curl(*a, inp=None):
@@ -43,6 +43,11 @@ def _(t):
     curl("-T","-","http://sys.virtual/up","-H","Expect: 100-continue",inp=b"x"*3000000)
     curl("http://other.virtual/a","-i")
     curl("-d","hello","http://other.virtual/a","-i")
+    curl("http://sys.virtual/nono?x","-i")
+    curl("http://tcp.virtual/a","-i")
+    curl("-p","http://tcp.virtual/a","-i")
+    curl("-p","http://sys.virtual/a","-i")
+    curl("https://sys.virtual/a","-i")
     curl("-x",px.replace("http","socks5h"),"http://sys.virtual/")
     s.shutdown()
 

@@ -9,7 +9,7 @@ from .program import start
 from .tokens import Issuer
 
 __all__ = ["NONE", "LOCAL", "DIRECT", "CONNECTORS", "none", "static_tenant", "mtls", "listener", "tunnel_listener", "conf_text",
-           "sallyport", "all_in_one", "gateway_upstream", "connector", "Gateway", "wait_connectors", "patient"]
+           "sallyport", "all_in_one", "gateway_upstream", "connector", "web", "Gateway", "wait_connectors", "patient"]
 
 NONE = '{ plugin = "none"; }'
 DIRECT = '{ kind = "direct"; }'
@@ -33,6 +33,8 @@ def _value(v):
         return "true" if v else "false"
     if isinstance(v, int):
         return str(v)
+    if isinstance(v, (list, tuple)) and v and isinstance(v[0], dict):
+        return "( " + ", ".join(_value(x) for x in v) + " )"
     if isinstance(v, (list, tuple)):
         return "[ " + ", ".join(f'"{x}"' for x in v) + " ]"
     if isinstance(v, dict):
@@ -110,7 +112,8 @@ def gateway_upstream(addr, ca_file, cert=None, token_file=None, host=None):
 
 def connector(t, name, addr, ca_file, expose, *, cert=None, token_file=None, location="", tunnels=1, extra="", host=None, id=None,
               level="debug"):
-    """Started, not waited for. expose: virtual "host:port" -> internal "host:port". id: by default the name; "" = not configured."""
+    """Started, not waited for. expose: virtual "host:port" -> internal "host:port", or
+    web(...). id: by default the name; "" = not configured."""
     gateway = {"url": f"https://{host}:{addr[1]}" if host else f"https://{text_of(addr)}", "ca_file": ca_file,
                "location": location, "tunnels": tunnels}
     if id != "":
@@ -119,9 +122,16 @@ def connector(t, name, addr, ca_file, expose, *, cert=None, token_file=None, loc
         gateway["cert_file"], gateway["key_file"] = cert
     if token_file:
         gateway["token"] = {"file": token_file}
-    systems = ", ".join(_value({"virtual": v, "protocol": "tcp", "internal": i}) for v, i in expose.items())
+    systems = ", ".join(_value({"virtual": v, **(i if isinstance(i, dict) else {"protocol": "tcp", "internal": i})})
+                        for v, i in expose.items())
     return start(t, "sallyport-connector", name,
                  f'log = {{ level = "{level}"; format = "json"; }};\n{patient(extra, proxy=False)}\ngateway = {_value(gateway)};\nexpose = ( {systems} );\n')
+
+
+def web(internal, paths=("/",), **settings):
+    """An exposed HTTP system. paths: with everything below them, or groups as they are configured."""
+    groups = [p if isinstance(p, dict) else {"path": p, "sub_paths": True} for p in paths]
+    return {"protocol": "http", "internal": internal, "paths": groups, **settings}
 
 
 def wait_connectors(program, count=1, after=0):

@@ -239,7 +239,7 @@ START_TEST(exposed)
 	expose("range.virtual", 100, 200, port, false);
 	expose("shifted.virtual", 1000, 1010, port - 5, true);
 	expose("over.virtual", 1, 10, 65535, true);
-	ck_assert_int_eq(sp_back_exposed_new(loop, conf, &back), 0);
+	ck_assert_int_eq(sp_back_exposed_new(loop, conf, &back, NULL), 0);
 	finish(&x);
 	ck_assert_int_eq(opened.outcome, c->outcome);
 	ck_assert_str_eq(x.via, "exposed");
@@ -254,7 +254,7 @@ START_TEST(nothing_exposed)
 {
 	struct sp_exchange x = to("127.0.0.1", sp_addr_port(&origin_addr));
 
-	ck_assert_int_eq(sp_back_exposed_new(loop, conf, &back), 0);
+	ck_assert_int_eq(sp_back_exposed_new(loop, conf, &back, NULL), 0);
 	finish(&x);
 	ck_assert_int_eq(opened.outcome, SP_OUTCOME_NOT_EXPOSED);
 }

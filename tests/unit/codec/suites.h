@@ -19,6 +19,9 @@ Suite *sp_suite_fields(void);
 Suite *sp_suite_hop(void);
 Suite *sp_suite_http1(void);
 Suite *sp_suite_outcome(void);
+Suite *sp_suite_paths(void);
+Suite *sp_suite_problem(void);
+Suite *sp_suite_rewrite(void);
 Suite *sp_suite_socks5(void);
 Suite *sp_suite_upgrade(void);
 

@@ -199,7 +199,7 @@ struct far *far_open(const char *cert, const char *location, const char *banner,
 	f->book = (struct sp_book){ .clients_max = 100, .exchanges_max = f->conf->limits.exchanges };
 	f->env = (struct sp_front_env){ .loop = loop, .conf = f->conf, .book = &f->book };
 	ck_assert_int_eq(sp_audit_open(f->conf, &f->env.audit, &cause), 0);
-	ck_assert_int_eq(sp_back_exposed_new(loop, f->conf, &f->env.back), 0);
+	ck_assert_int_eq(sp_back_exposed_new(loop, f->conf, &f->env.back, NULL), 0);
 	ck_assert_msg(sp_uplinks_open(&f->env, &f->uplinks, &cause) == 0, "%s", cause.text);
 	return f;
 }
