@@ -10,6 +10,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_http.py \
   tests/integration/test_idp.py \
   tests/integration/test_isolation.py \
+  tests/integration/test_mixed.py \
   tests/integration/test_modes.py \
   tests/integration/test_outcomes.py \
   tests/integration/test_readme.py \
@@ -30,5 +31,5 @@ TESTS += $(SP_INTEGRATION_TESTS)
 EXTRA_DIST += $(SP_INTEGRATION_TESTS) tests/integration/README.md tests/integration/clients/socks80.js \
   tests/integration/harness/__init__.py tests/integration/harness/env.py tests/integration/harness/h2.py tests/integration/harness/http1.py tests/integration/harness/idp.py \
   tests/integration/harness/lsan.supp tests/integration/harness/net.py tests/integration/harness/origins.py \
-  tests/integration/harness/pki.py tests/integration/harness/program.py tests/integration/harness/socks5.py \
+  tests/integration/harness/pki.py tests/integration/harness/program.py tests/integration/harness/socks5.py tests/integration/harness/systems.py \
   tests/integration/harness/tap.py tests/integration/harness/tokens.py tests/integration/harness/topology.py tests/integration/harness/trail.py

@@ -8,6 +8,7 @@ from .origins import *  # noqa: F401,F403
 from .net import *  # noqa: F401,F403
 from .socks5 import *  # noqa: F401,F403
 from .http1 import *  # noqa: F401,F403
+from .systems import *  # noqa: F401,F403
 from .topology import *  # noqa: F401,F403
 from .h2 import *  # noqa: F401,F403
 from .trail import *  # noqa: F401,F403
