@@ -175,8 +175,10 @@ int sp_pool_ask(struct sp_pool_open *o, struct sp_tunnel *t)
 		sp_fields_add(&f, SP_SLICE(SP_FIELD_CLAIMS), sp_slice_str(o->x->claims));
 	if (err == 0)
 		err = sp_fields_add(&f, SP_SLICE(SP_FIELD_EXCHANGE), sp_slice_str(o->x->id));
-	if (err == 0)
+	if (err == 0) {
+		f.v[f.count - 1].secret = true; /* each is another: they would drive out of HPACK's table what comes again */
 		err = sp_h2_open(t->h2, &f, r && !r->has_body && !o->extended, on_response, o, &o->stream);
+	}
 	if (err < 0)
 		return err;
 	if (r && sp_h2_watch_interim(o->stream, on_interim, o) < 0)

@@ -15,7 +15,8 @@ struct sp_origin_call {
 	struct sp_origin_plan plan;
 	sp_back_cb *cb;
 	void *arg;
-	struct sp_timer timer; /* the next turn's start; later the response's deadline */
+	struct sp_defer start;
+	struct sp_timer timer; /* the response's deadline */
 	struct sp_dial *dial;
 	struct sp_stream *carrier; /* HANDSHAKE */
 	struct sp_h1 *h1;	   /* ASKED, ANSWERED */
@@ -46,6 +47,7 @@ static void on_call_reap(struct sp_reap *r)
 static void forget(struct sp_origin_call *c)
 {
 	sp_timer_stop(c->os->loop, &c->timer);
+	sp_defer_cancel(&c->start);
 	sp_dial_cancel(&c->dial);
 	if (c->carrier)
 		sp_origin_drop(c->carrier, SP_CLOSE_ABORT);
@@ -299,9 +301,9 @@ static void dial(struct sp_origin_call *c)
 	fail(c, &cause);
 }
 
-static void on_start(struct sp_timer *t)
+static void on_start(struct sp_defer *d)
 {
-	struct sp_origin_call *c = SP_CONTAINER_OF(t, struct sp_origin_call, timer);
+	struct sp_origin_call *c = SP_CONTAINER_OF(d, struct sp_origin_call, start);
 	bool repeatable = is_idempotent(c->x->request->method) && !c->x->request->has_body;
 	struct sp_stream *carrier = sp_origin_unpark(c->os, &c->plan, repeatable ? UINT64_MAX : SP_ORIGIN_FRESH_MS);
 
@@ -328,7 +330,7 @@ struct sp_origin_call *sp_origin_ask(struct sp_origins *os, struct sp_exchange *
 	c->cb = cb;
 	c->arg = arg;
 	sp_list_append(&os->calls, &c->node);
-	sp_timer_start(os->loop, &c->timer, 0, on_start);
+	sp_defer(os->loop, &c->start, on_start);
 	return c;
 }
 

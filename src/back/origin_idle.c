@@ -140,8 +140,7 @@ struct sp_stream *sp_origin_unpark(struct sp_origins *os, const struct sp_origin
 		if (!is_for(i, p))
 			continue;
 		carrier = forget(i);
-		sp_stream_read_stop(carrier);
-		sp_stream_attach(carrier, &nobody, NULL);
+		sp_stream_attach(carrier, &nobody, NULL); /* and to h1/ in this call */
 		return carrier;
 	}
 	return NULL;

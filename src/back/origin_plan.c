@@ -8,7 +8,7 @@
 
 int sp_origin_plan_fields(const struct sp_exchange *x, struct sp_fields *out)
 {
-	*out = x->request->fields;
+	sp_fields_copy(out, &x->request->fields);
 	return sp_http_filter(out, SP_HTTP_TO_ORIGIN);
 }
 

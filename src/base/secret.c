@@ -61,14 +61,23 @@ uint64_t sp_random_below(uint64_t below)
 	return r % below;
 }
 
+#define ID_BYTES ((SP_ID_SIZE - 1) / 2)
+
 void sp_id_make(char out[SP_ID_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t raw[(SP_ID_SIZE - 1) / 2];
+	static _Thread_local uint8_t pool[512]; /* a system call for each would be a good part of what an exchange costs */
+	static _Thread_local size_t left;
+	const uint8_t *raw;
 	size_t i;
 
-	sp_random(raw, sizeof(raw));
-	for (i = 0; i < sizeof(raw); i++) {
+	if (left < ID_BYTES) {
+		sp_random(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= ID_BYTES;
+	raw = pool + left;
+	for (i = 0; i < ID_BYTES; i++) {
 		out[2 * i] = digits[raw[i] >> 4];
 		out[2 * i + 1] = digits[raw[i] & 15];
 	}

@@ -13,9 +13,15 @@ bool sp_slice_eq(struct sp_slice a, struct sp_slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Names are looked for in lists: nearly all differ in their first byte, which spares the search for the end of b. */
+static bool may_be(struct sp_slice a, const char *b)
+{
+	return a.n > 0 ? ((a.p[0] ^ (uint8_t)b[0]) & ~0x20u) == 0 : b[0] == '\0';
+}
+
 bool sp_slice_eq_str(struct sp_slice a, const char *b)
 {
-	return sp_slice_eq(a, sp_slice_str(b));
+	return may_be(a, b) && sp_slice_eq(a, sp_slice_str(b));
 }
 
 bool sp_slice_eq_nocase(struct sp_slice a, struct sp_slice b)
@@ -32,7 +38,7 @@ bool sp_slice_eq_nocase(struct sp_slice a, struct sp_slice b)
 
 bool sp_slice_eq_str_nocase(struct sp_slice a, const char *b)
 {
-	return sp_slice_eq_nocase(a, sp_slice_str(b));
+	return may_be(a, b) && sp_slice_eq_nocase(a, sp_slice_str(b));
 }
 
 struct sp_slice sp_slice_trim(struct sp_slice s)

@@ -87,9 +87,26 @@ int sp_authority_parse(struct sp_slice text, uint16_t default_port, struct sp_au
 	return sp_authority_make(host, port, out);
 }
 
+/* Several times per exchange, so not by stdio. */
 const char *sp_authority_text(const struct sp_authority *a, char *dst)
 {
-	snprintf(dst, SP_AUTHORITY_SIZE, a->ipv6 ? "[%s]:%u" : "%s:%u", a->host, (unsigned)a->port);
+	size_t n = strlen(a->host), i = 0;
+	unsigned port = a->port;
+	char digits[5], *p = dst;
+
+	if (a->ipv6)
+		*p++ = '[';
+	memcpy(p, a->host, n);
+	p += n;
+	if (a->ipv6)
+		*p++ = ']';
+	*p++ = ':';
+	do
+		digits[i++] = (char)('0' + port % 10);
+	while ((port /= 10) > 0);
+	while (i > 0)
+		*p++ = digits[--i];
+	*p = '\0';
 	return dst;
 }
 

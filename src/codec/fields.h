@@ -16,6 +16,12 @@ struct sp_fields {
 	struct sp_field v[SP_FIELDS_MAX];
 };
 
+/* An assignment would copy the empty places, too. */
+static inline void sp_fields_copy(struct sp_fields *to, const struct sp_fields *from)
+{
+	to->count = from->count;
+	memcpy(to->v, from->v, from->count * sizeof(from->v[0]));
+}
 /* 0 or SP_ETOOBIG. */
 int sp_fields_add(struct sp_fields *f, struct sp_slice name, struct sp_slice value);
 /* The first one of that name (ASCII case-insensitive), or absent. */

@@ -45,16 +45,14 @@ static int copy_of(const struct sp_msg_request *from, struct sp_msg_request **ou
 		return SP_ENOMEM;
 	b->used = 0;
 	b->size = size;
-	b->r = (struct sp_msg_request){
-		.method = keep(b, from->method),
-		.path = keep(b, from->path),
-		.protocol = keep(b, from->protocol),
-		.has_body = from->has_body,
-		.has_length = from->has_length,
-		.expects = from->expects,
-		.length = from->length,
-		.fields.count = from->fields.count,
-	};
+	b->r.method = keep(b, from->method);
+	b->r.path = keep(b, from->path);
+	b->r.protocol = keep(b, from->protocol);
+	b->r.has_body = from->has_body;
+	b->r.has_length = from->has_length;
+	b->r.expects = from->expects;
+	b->r.length = from->length;
+	b->r.fields.count = from->fields.count;
 	for (i = 0; i < from->fields.count; i++)
 		b->r.fields.v[i] = (struct sp_field){ keep(b, from->fields.v[i].name), keep(b, from->fields.v[i].value),
 						      from->fields.v[i].secret };
@@ -74,12 +72,6 @@ void sp_msg_request_free(struct sp_msg_request **r)
 }
 
 /* ---- from HTTP/1.1 ----------------------------------------------------------------------------------------------- */
-
-static void copy_fields(const struct sp_fields *from, struct sp_fields *to)
-{
-	to->count = from->count;
-	memcpy(to->v, from->v, from->count * sizeof(from->v[0]));
-}
 
 static void drop_framing(struct sp_fields *f)
 {
@@ -104,7 +96,7 @@ int sp_msg_request_from_http1(const struct sp_http_request *r, struct sp_msg_req
 	q.length = r->content_length;
 	q.has_body = r->body == SP_BODY_CHUNKED || (r->body == SP_BODY_LENGTH && r->content_length > 0);
 	q.expects = sp_http_expects(r) == SP_EXPECT_CONTINUE;
-	copy_fields(&r->fields, &q.fields);
+	sp_fields_copy(&q.fields, &r->fields);
 	err = sp_http_filter(&q.fields, SP_HTTP_INTO_TUNNEL);
 	if (err < 0)
 		return err;
@@ -124,7 +116,7 @@ int sp_msg_response_from_http1(const struct sp_http_response *r, struct sp_slice
 	out->has_length = r->has_length;
 	out->length = r->content_length;
 	out->outcome = SP_OUTCOME_OK;
-	copy_fields(&r->fields, &out->fields);
+	sp_fields_copy(&out->fields, &r->fields);
 	err = sp_http_filter(&out->fields, SP_HTTP_FROM_ORIGIN);
 	if (err < 0)
 		return err;
@@ -220,7 +212,11 @@ int sp_msg_request_from_http2(const struct sp_fields *head, bool has_body, struc
 	unsigned i, seen = 0;
 	int err = 0;
 
-	q = (struct sp_msg_request){ .has_body = has_body };
+	q.method = q.path = q.protocol = SP_SLICE_NONE;
+	q.has_body = has_body;
+	q.has_length = q.expects = false;
+	q.length = 0;
+	q.fields.count = 0;
 	for (i = 0; i < head->count && err == 0; i++) {
 		const struct sp_field *f = &head->v[i];
 
@@ -329,20 +325,43 @@ enum sp_http_framing sp_msg_response_framing(const struct sp_msg_response *r, st
 	return minor >= 1 ? SP_BODY_CHUNKED : SP_BODY_UNTIL_CLOSE;
 }
 
+/* With one look at the buffer's room. */
+static int append_all(struct sp_buf *b, const struct sp_slice *v, unsigned n)
+{
+	size_t total = 0;
+	uint8_t *p;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		total += v[i].n;
+	if (sp_buf_reserve(b, total, &p) < 0)
+		return SP_ENOMEM;
+	for (i = 0; i < n; i++) {
+		if (v[i].n > 0)
+			memcpy(p, v[i].p, v[i].n);
+		p += v[i].n;
+	}
+	sp_buf_commit(b, total);
+	return 0;
+}
+
 static int write_field(struct sp_buf *b, struct sp_slice name, struct sp_slice value)
 {
 	if (!sp_http_is_token(name) || !sp_http_is_value(value))
 		return SP_EINVAL;
-	return sp_buf_append_slice(b, name) < 0 || sp_buf_append_str(b, ": ") < 0 || sp_buf_append_slice(b, value) < 0 ||
-			       sp_buf_append_str(b, "\r\n") < 0
-		       ? SP_ENOMEM
-		       : 0;
+	return append_all(b, (const struct sp_slice[]){ name, SP_SLICE(": "), value, SP_SLICE("\r\n") }, 4);
 }
 
 static int write_fields(struct sp_buf *b, const struct sp_fields *f)
 {
+	size_t total = 256; /* what else a head has, as a rule */
+	uint8_t *p;
 	unsigned i;
-	int err = 0;
+	int err;
+
+	for (i = 0; i < f->count; i++)
+		total += f->v[i].name.n + f->v[i].value.n + 4;
+	err = sp_buf_reserve(b, total, &p); /* at once, for it does not grow so many times */
 
 	for (i = 0; i < f->count && err == 0; i++)
 		err = write_field(b, f->v[i].name, f->v[i].value);
@@ -382,7 +401,7 @@ int sp_msg_request_write(const struct sp_msg_request *r, struct sp_slice host, c
 
 	if (!sp_http_is_token(r->method) || !is_path(r) || !sp_http_is_value(host) || (r->protocol.p && !sp_http_is_token(r->protocol)))
 		return SP_EINVAL;
-	err = sp_buf_printf(b, "%.*s %.*s HTTP/1.1\r\nHost: %.*s\r\n", SP_SLICE_ARG(r->method), SP_SLICE_ARG(r->path), SP_SLICE_ARG(host));
+	err = append_all(b, (const struct sp_slice[]){ r->method, SP_SLICE(" "), r->path, SP_SLICE(" HTTP/1.1\r\nHost: "), host, SP_SLICE("\r\n") }, 6);
 	if (err == 0)
 		err = write_fields(b, fields);
 	if (err == 0 && r->expects)

@@ -92,7 +92,8 @@ void sp_exchange_end(struct sp_exchange *x, struct sp_loop *loop)
 	if (!b)
 		return;
 	x->book = NULL;
-	write_line(x, loop);
+	if (sp_log_enabled(SP_LOG_INFO))
+		write_line(x, loop);
 	sp_identity_deinit(&x->identity);
 	sp_msg_request_free(&x->request);
 	free(x->claims);

@@ -372,17 +372,28 @@ static void on_sent(struct sp_session *s, bool with_body)
 static void on_interim(struct sp_session *s, unsigned status, const struct sp_fields *fields)
 {
 	struct http *h = http_of(sp_conn_of(s));
-	struct sp_fields f = *fields;
+	struct sp_fields f;
 
+	sp_fields_copy(&f, fields);
 	if (sp_http_filter(&f, SP_HTTP_TO_CLIENT) == 0)
 		(void)sp_h1_inform(h->h1, status, &f); /* HTTP/1.0 has none */
 }
 
 static int respond(struct http *h, struct sp_session *s)
 {
-	struct sp_msg_response r = *s->x.response;
+	const struct sp_msg_response *from = s->x.response;
 	struct sp_slice protocol = s->x.request->protocol;
-	int err = sp_http_filter(&r.fields, SP_HTTP_TO_CLIENT);
+	struct sp_msg_response r;
+	int err;
+
+	r.status = from->status;
+	r.switched = from->switched;
+	r.ended = from->ended;
+	r.has_length = from->has_length;
+	r.length = from->length;
+	r.outcome = from->outcome;
+	sp_fields_copy(&r.fields, &from->fields);
+	err = sp_http_filter(&r.fields, SP_HTTP_TO_CLIENT);
 
 	if (err == 0 && r.switched && h->accept[0])
 		err = sp_fields_set(&r.fields, "Sec-WebSocket-Accept", sp_slice_str(h->accept));

@@ -14,6 +14,7 @@
 #include "front/front_internal.h"
 
 #define HTTP_PORT 80
+#define SPARE_MAX 64
 
 struct request {
 	struct sp_session session;
@@ -30,6 +31,8 @@ struct sp_serve {
 	struct sp_serve_options opt;
 	struct sp_h2 *h2; /* NULL once it is gone */
 	struct sp_list requests;
+	struct sp_list spare; /* requests that are over, for the next ones: they are large */
+	unsigned spare_count;
 	struct sp_cause cause;
 	bool closed_told;
 	struct sp_reap reap;
@@ -37,7 +40,12 @@ struct sp_serve {
 
 static void serve_free(struct sp_reap *r)
 {
-	free(SP_CONTAINER_OF(r, struct sp_serve, reap));
+	struct sp_serve *s = SP_CONTAINER_OF(r, struct sp_serve, reap);
+	struct sp_list *n;
+
+	while ((n = sp_list_pop(&s->spare)) != NULL)
+		free(SP_CONTAINER_OF(n, struct request, node));
+	free(s);
 }
 
 static void maybe_closed(struct sp_serve *s)
@@ -60,8 +68,28 @@ static void request_free(struct sp_reap *r)
 {
 	struct request *q = SP_CONTAINER_OF(r, struct request, reap);
 
+	struct sp_serve *s = q->serve;
+
 	free(q->tenant);
-	free(q);
+	if (s->closed_told || s->spare_count >= SPARE_MAX) {
+		free(q);
+		return;
+	}
+	s->spare_count++;
+	sp_list_append(&s->spare, &q->node);
+}
+
+static struct request *request_new(struct sp_serve *s)
+{
+	struct sp_list *n = sp_list_pop(&s->spare);
+	struct request *q;
+
+	if (!n)
+		return SP_NEW(struct request);
+	s->spare_count--;
+	q = SP_CONTAINER_OF(n, struct request, node);
+	*q = (struct request){ 0 };
+	return q;
 }
 
 static void maybe_free(struct request *q)
@@ -332,7 +360,7 @@ static const char *read_head(struct request *q, const struct sp_fields *head, en
 static void on_request(void *arg, struct sp_h2_stream *stream, const struct sp_fields *head)
 {
 	struct sp_serve *s = arg;
-	struct request *q = SP_NEW(struct request);
+	struct request *q = request_new(s);
 	enum sp_outcome outcome;
 	const char *wrong;
 
@@ -410,6 +438,7 @@ int sp_serve_start(const struct sp_serve_options *opt, struct sp_stream *carrier
 		return SP_ENOMEM;
 	s->opt = *opt;
 	sp_list_init(&s->requests);
+	sp_list_init(&s->spare);
 	err = sp_h2_new(opt->env->loop, carrier, SP_H2_SERVER, &h2, &h2_events, s, &s->h2);
 	if (err < 0) {
 		free(s);

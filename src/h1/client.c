@@ -5,8 +5,9 @@
 
 static bool take_interim(struct sp_h1 *h, const struct sp_http_response *r)
 {
-	struct sp_fields f = r->fields;
+	struct sp_fields f;
 
+	sp_fields_copy(&f, &r->fields);
 	if (++h->interims > INTERIMS_MAX) {
 		sp_h1_fail(h, SP_EPROTO, "the system's response: too many interim ones");
 		return false;

@@ -35,7 +35,7 @@ enum sp_h1_left {
 
 struct sp_stream *sp_h1_io(struct sp_h1 *h);
 /* The io's on_closed has come, or nobody but its owner ever attached to it. Frees h (later) and gives the carrier back, attached to
- * nobody and stopped; NULL: it is gone. */
+ * nobody and still reading: to be attached before the caller returns. NULL: it is gone. */
 struct sp_stream *sp_h1_release(struct sp_h1 **h, enum sp_h1_left *left_out);
 /* The io has ended because the peer broke the protocol: what was wrong; NONE: nothing was. */
 enum sp_http_refusal sp_h1_refusal(const struct sp_h1 *h);

@@ -541,9 +541,7 @@ struct sp_stream *sp_h1_release(struct sp_h1 **hp, enum sp_h1_left *left_out)
 	h->closing = true;
 	h->reading = false;
 	sp_h1_discard(h);
-	if (carrier) {
-		sp_stream_read_stop(carrier);
+	if (carrier)
 		sp_stream_attach(carrier, &nobody, NULL);
-	}
 	return carrier;
 }

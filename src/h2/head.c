@@ -10,15 +10,32 @@ struct span {
 	bool secret;
 };
 
+#define FEW 24 /* fields of nearly every head */
+#define USUAL_BYTES 512
+
 struct sp_h2_block {
 	struct sp_buf bytes;
 	unsigned count;
-	struct span v[SP_FIELDS_MAX];
+	struct span few[FEW], *more; /* more: the others; NULL while there are none */
 };
+
+static struct span *place(struct sp_h2_block *b, unsigned i)
+{
+	return i < FEW ? &b->few[i] : &b->more[i - FEW];
+}
 
 struct sp_h2_block *sp_h2_block_new(void)
 {
-	return calloc(1, sizeof(struct sp_h2_block));
+	struct sp_h2_block *b = malloc(sizeof(*b));
+	uint8_t *unused;
+
+	if (!b)
+		return NULL;
+	b->bytes = (struct sp_buf){ 0 };
+	(void)sp_buf_reserve(&b->bytes, USUAL_BYTES, &unused); /* or when it is needed */
+	b->count = 0; /* the places are filled as they are counted */
+	b->more = NULL;
+	return b;
 }
 
 int sp_h2_block_add(struct sp_h2_block *b, struct sp_slice name, struct sp_slice value, bool secret, size_t most)
@@ -28,7 +45,11 @@ int sp_h2_block_add(struct sp_h2_block *b, struct sp_slice name, struct sp_slice
 	/* RFC 9113 section 6.5.2 counts 32 bytes of overhead for each field */
 	if (b->count == SP_FIELDS_MAX || b->bytes.len + name.n + value.n + 32 * (b->count + 1) > most)
 		return SP_ETOOBIG;
-	v = &b->v[b->count];
+	if (b->count == FEW)
+		b->more = malloc((SP_FIELDS_MAX - FEW) * sizeof(*b->more));
+	if (b->count >= FEW && !b->more)
+		return SP_ENOMEM;
+	v = place(b, b->count);
 	*v = (struct span){ (uint32_t)b->bytes.len, (uint32_t)name.n, (uint32_t)(b->bytes.len + name.n), (uint32_t)value.n, secret };
 	if (sp_buf_append_slice(&b->bytes, name) < 0 || sp_buf_append_slice(&b->bytes, value) < 0)
 		return SP_ENOMEM;
@@ -42,8 +63,10 @@ void sp_h2_block_fields(const struct sp_h2_block *b, struct sp_fields *out)
 
 	out->count = 0;
 	for (unsigned i = 0; i < b->count; i++) {
-		sp_fields_add(out, sp_slice_make(p + b->v[i].name, b->v[i].name_len), sp_slice_make(p + b->v[i].value, b->v[i].value_len));
-		out->v[i].secret = b->v[i].secret; /* stays so when it is passed on (RFC 7541 section 7.1.3) */
+		const struct span *v = i < FEW ? &b->few[i] : &b->more[i - FEW];
+
+		sp_fields_add(out, sp_slice_make(p + v->name, v->name_len), sp_slice_make(p + v->value, v->value_len));
+		out->v[i].secret = v->secret; /* stays so when it is passed on (RFC 7541 section 7.1.3) */
 	}
 }
 
@@ -60,8 +83,10 @@ unsigned sp_h2_block_status(const struct sp_h2_block *b)
 
 void sp_h2_block_free(struct sp_h2_block **b)
 {
-	if (*b)
+	if (*b) {
 		sp_buf_wipe(&(*b)->bytes);
+		free((*b)->more);
+	}
 	free(*b);
 	*b = NULL;
 }
