@@ -16,11 +16,19 @@ static void pair(struct sp_load *ld, const struct sp_conf_at *at, const char *pa
 			      cert ? "key_file" : "cert_file");
 }
 
+static bool is_set(const struct sp_load *ld, const char *name)
+{
+	return config_setting_get_member(ld->checked, name) != NULL;
+}
+
 void sp_check_limits(struct sp_load *ld, const struct sp_conf_at *at, const char *path, void *base)
 {
 	struct sp_conf *c = base;
 
-	if (c->limits.head_bytes < c->limits.head_line_bytes && c->limits.head_line_bytes <= SP_HTTP_LINE_DEFAULT)
+	/* One of the two is enough to write: the other follows where its default would contradict. */
+	if (!is_set(ld, "head") && c->limits.head_bytes < 2 * c->limits.head_line_bytes)
+		c->limits.head_bytes = 2 * c->limits.head_line_bytes;
+	if (!is_set(ld, "head_line") && c->limits.head_bytes < c->limits.head_line_bytes)
 		c->limits.head_line_bytes = c->limits.head_bytes;
 	if (c->limits.head_bytes < c->limits.head_line_bytes)
 		sp_report_add(ld->report, at, "%s: \"head\" is smaller than \"head_line\", a single line of it", path);
@@ -76,21 +84,32 @@ void sp_check_connector(struct sp_load *ld, const struct sp_conf_at *at, const c
 			      path, c->id);
 }
 
-/* With protocol absent nothing else tells them apart. */
-static void check_tcp(struct sp_load *ld, const struct sp_conf_at *at, const char *path, const struct sp_conf_expose *e)
+/* As systems read names: letters' case aside, and "-" and "_" are one (CGI). */
+static bool is_same_header(struct sp_slice name, const char *other)
 {
-	if (e->paths || e->claims || e->upgrade || e->host_internal || e->ca_file || e->cert_file || e->key_file || e->server_name ||
-	    e->body_max_bytes)
-		sp_report_add(ld->report, at, "%s: its settings are those of an HTTP system: set protocol = \"http\" or \"https\"", path);
+	return name.n == strlen(other) && sp_field_name_begins(name, other);
 }
 
-static void check_claims_once(struct sp_load *ld, const char *path, const struct sp_conf_expose *e)
+/* A rule and a header are found by these names: a second one of the same name would decide nothing, or be another's word. */
+static void check_named_once(struct sp_load *ld, const char *path, const struct sp_conf_expose *e)
 {
-	for (unsigned i = 0; i < e->claim_count; i++)
+	for (unsigned i = 0; i < e->path_count; i++)
 		for (unsigned j = 0; j < i; j++)
-			if (e->claims[i].header && e->claims[j].header && strcasecmp(e->claims[i].header, e->claims[j].header) == 0)
-				sp_report_add(ld->report, &e->claims[i].at, "%s.principal_header: \"%s\" is there twice", path,
-					      e->claims[i].header);
+			if (strcmp(e->paths[i].path, e->paths[j].path) == 0)
+				sp_report_add(ld->report, &e->paths[i].at, "%s.paths[%u]: the path \"%s\" is that of paths[%u]", path, i,
+					      e->paths[i].path, j);
+	for (unsigned i = 0; i < e->claim_count; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			const struct sp_conf_claim *a = &e->claims[i], *b = &e->claims[j];
+
+			if (is_same_header(sp_slice_str(a->header), b->header))
+				sp_report_add(ld->report, &a->at, "%s.principal_header[%u]: the header \"%s\" is that of "
+					      "principal_header[%u]", path, i, a->header, j);
+			if (strcmp(a->claim, b->claim) == 0)
+				sp_report_add(ld->report, &a->at, "%s.principal_header[%u]: the claim \"%s\" is that of "
+					      "principal_header[%u]", path, i, a->claim, j);
+		}
+	}
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -104,17 +123,18 @@ void sp_check_expose(struct sp_load *ld, const struct sp_conf_at *at, const char
 {
 	struct sp_conf_expose *e = base;
 	unsigned ports = e->last_port - e->first_port, inside = e->internal_last_port - e->internal_first_port;
+	struct sp_authority name;
 
 	e->internal_same_offset = inside > 0;
 	if (inside > 0 && inside != ports)
 		sp_report_add(ld->report, at, "%s: \"virtual\" has %u ports, \"internal\" has %u: write as many, or one internal port",
 			      path, ports + 1, inside + 1);
-	if (e->protocol == SP_EXPOSE_TCP)
-		check_tcp(ld, at, path, e);
-	else if (ports > 0)
+	if (e->protocol != SP_EXPOSE_TCP && ports > 0)
 		sp_report_add(ld->report, at, "%s: a range of ports goes with protocol = \"tcp\" only", path);
 	pair(ld, at, path, e->cert_file, e->key_file);
-	check_claims_once(ld, path, e);
+	if (e->server_name && sp_authority_make(sp_slice_str(e->server_name), 443, &name) < 0)
+		sp_report_add(ld->report, at, "%s.server_name = \"%s\": must be the name of a host", path, e->server_name);
+	check_named_once(ld, path, e);
 }
 
 /* What any reader may read in one way only: sp_paths_check() compares with it. */
@@ -141,7 +161,7 @@ static bool is_reserved(const char *name)
 	struct sp_slice v = sp_slice_str(name);
 
 	for (const char *const *p = exact; *p; p++)
-		if (v.n == strlen(*p) && sp_field_name_begins(v, *p))
+		if (is_same_header(v, *p))
 			return true;
 	for (const char *const *p = prefixes; *p; p++)
 		if (sp_field_name_begins(v, *p))

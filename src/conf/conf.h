@@ -105,9 +105,10 @@ struct sp_conf_expose {
 	bool upgrade;			/* may switch protocols (WebSocket) */
 	struct sp_conf_claim *claims;
 	unsigned claim_count;
-	uint32_t body_max_bytes;	/* of a request; 0: any */
+	uint64_t body_max_bytes;	/* of a request; 0: any */
 	uint32_t head_max_bytes;	/* of a response, and each of its lines */
 	uint64_t response_ms;		/* 0: timeouts.response */
+	uint32_t connections;		/* to the system, busy or idle */
 	char *ca_file, *cert_file, *key_file; /* HTTPS; each may be NULL */
 	char *server_name;		/* HTTPS: verified, and sent as SNI; NULL: the internal host */
 	char virtual_host[SP_HOST_SIZE];

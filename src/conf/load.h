@@ -19,6 +19,7 @@ struct sp_load {
 	unsigned report_before; /* its count when loading began */
 	char *folder;	     /* of the file; absolute */
 	bool include_failed; /* an @include that libconfig must not see */
+	const config_setting_t *checked; /* while a key's check runs: the group that it is about */
 };
 
 /* One setting (or, with setting NULL, one default) on its way into base. */

@@ -1,4 +1,5 @@
 /* The tree against the table: unknown names, settings where they may not or must stand, values, defaults. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct walk {
 	const config_setting_t *group; /* NULL: it is absent, defaults are set */
 	const char *path;
 	void *base;
-	unsigned selected; /* 1 << the selector's value; 0: it is absent or wrong; SP_ALWAYS: there is none */
+	unsigned selected; /* 1 << the selector's value, or its default; 0: it is missing or wrong; SP_ALWAYS: there is none */
 };
 
 static const config_setting_t *member(const struct walk *w, const char *name)
@@ -79,14 +80,29 @@ static void check_names(const struct walk *w)
 
 /* ---- values ------------------------------------------------------------------ */
 
+static void check_group(struct sp_load *ld, const struct sp_conf_key *k, const config_setting_t *group, const struct sp_conf_at *at,
+			const char *path, void *base)
+{
+	if (!k->check)
+		return;
+	ld->checked = group;
+	k->check(ld, at, path, base);
+	ld->checked = NULL;
+}
+
 static void walk_elements(const struct walk *w, const struct sp_conf_key *k, const config_setting_t *s, const char *path)
 {
 	unsigned *count = (unsigned *)(void *)((char *)w->base + k->count_offset);
 	char **array = (char **)(void *)((char *)w->base + k->offset), element[SP_CONF_PATH_SIZE + 16];
 	unsigned length = (unsigned)config_setting_length(s), before;
+	const struct sp_place place = { w->ld, k, s, path, w->base };
 
 	if (length < k->min) {
-		sp_value_error(&(struct sp_place){ w->ld, k, s, path, w->base }, ": must not be empty");
+		sp_value_error(&place, ": must not be empty");
+		return;
+	}
+	if (k->max > 0 && length > k->max) {
+		sp_value_error(&place, ": must not have more than %" PRIu64 " elements", k->max);
 		return;
 	}
 	*array = sp_calloc(length, k->element_size);
@@ -103,8 +119,8 @@ static void walk_elements(const struct walk *w, const struct sp_conf_key *k, con
 			sp_report_add(w->ld->report, &at, "%s: must be a group { }, is %s", element, sp_value_type(e));
 		else
 			sp_walk_group(w->ld, k->members, e, element, base);
-		if (k->check && w->ld->report->count == before)
-			k->check(w->ld, &at, element, base);
+		if (w->ld->report->count == before)
+			check_group(w->ld, k, e, &at, element, base);
 	}
 }
 
@@ -119,8 +135,8 @@ static void walk_members(const struct walk *w, const struct sp_conf_key *k, cons
 	if (k->at_size > 0)
 		*(struct sp_conf_at *)(void *)((char *)w->base + k->at_offset) = at;
 	sp_walk_group(w->ld, k->members, s, path, base);
-	if (s && k->check && w->ld->report->count == before)
-		k->check(w->ld, &at, path, base);
+	if (s && w->ld->report->count == before)
+		check_group(w->ld, k, s, &at, path, base);
 }
 
 static bool walk_key(const struct walk *w, const struct sp_conf_key *k)
@@ -198,7 +214,7 @@ void sp_walk_group(struct sp_load *ld, const struct sp_conf_key *keys, const con
 		if (!k->selector)
 			continue;
 		selector = k;
-		w.selected = ok && member(&w, k->name) ? 1u << *(unsigned *)(void *)((char *)base + k->offset) : 0;
+		w.selected = ok && (k->value || member(&w, k->name)) ? 1u << *(unsigned *)(void *)((char *)base + k->offset) : 0;
 	}
 	if (group)
 		check_presence(&w, selector);

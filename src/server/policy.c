@@ -190,6 +190,52 @@ static void print_listener(FILE *out, const struct sp_conf *c, const struct sp_a
 	fputc('\n', out);
 }
 
+static void print_place(FILE *out, const char *host, unsigned first, unsigned last)
+{
+	bool ipv6 = strchr(host, ':') != NULL;
+
+	fprintf(out, "%s%s%s:%u", ipv6 ? "[" : "", host, ipv6 ? "]" : "", first);
+	if (last > first)
+		fprintf(out, "-%u", last);
+}
+
+static void print_path(FILE *out, const struct sp_conf_path *p)
+{
+	bool all = strcmp(p->path, "/") == 0 && p->sub_paths;
+
+	fprintf(out, "  %s%s: ", all ? "everything" : p->path, p->sub_paths && !all ? " and below" : "");
+	if (p->suspended)
+		fputs("suspended", out);
+	else if (!p->methods)
+		fputs("any method", out);
+	for (char **m = p->methods; m && *m && !p->suspended; m++)
+		fprintf(out, "%s%s", m == p->methods ? "" : ", ", *m);
+	fputc('\n', out);
+}
+
+static void print_expose(FILE *out, const struct sp_conf_expose *e)
+{
+	static const char *const schemes[] = { "", "http://", "https://" };
+
+	fputs("exposes ", out);
+	print_place(out, e->virtual_host, e->first_port, e->last_port);
+	fprintf(out, " as %s", schemes[e->protocol]);
+	print_place(out, e->internal_host, e->internal_first_port, e->internal_last_port);
+	if (e->protocol == SP_EXPOSE_TCP)
+		fputs(", tcp: whatever is sent", out);
+	if (e->host_internal)
+		fputs(", which hears its own name", out);
+	if (e->upgrade)
+		fputs(", which may switch protocols: what is sent then passes unseen", out);
+	if (e->suspended)
+		fputs(", suspended", out);
+	fputc('\n', out);
+	for (unsigned i = 0; i < e->path_count; i++)
+		print_path(out, &e->paths[i]);
+	for (unsigned i = 0; i < e->claim_count; i++)
+		fprintf(out, "  told of its callers: claim %s, as %s\n", e->claims[i].claim, e->claims[i].header);
+}
+
 static void print_upstream(FILE *out, const struct sp_conf *c)
 {
 	char text[SP_AUTHORITY_SIZE];
@@ -199,8 +245,7 @@ static void print_upstream(FILE *out, const struct sp_conf *c)
 			fprintf(out, "gateway https://%s, %u tunnels, location \"%s\"\n",
 				sp_authority_text(&c->connector.urls[i], text), c->connector.tunnels, c->connector.location);
 		for (unsigned i = 0; i < c->expose_count; i++)
-			fprintf(out, "exposes %s:%u-%u as %s:%u\n", c->exposes[i].virtual_host, c->exposes[i].first_port,
-				c->exposes[i].last_port, c->exposes[i].internal_host, c->exposes[i].internal_first_port);
+			print_expose(out, &c->exposes[i]);
 		return;
 	}
 	switch (c->upstream.kind) {

@@ -8,7 +8,7 @@
 
 struct unit { const char *suffix; uint64_t size; };
 
-static const struct unit sizes[] = { { "MiB", 1 << 20 }, { "KiB", 1 << 10 }, { "", 1 } };
+static const struct unit sizes[] = { { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 }, { "", 1 } };
 static const struct unit durations[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
 
 static void amount(const struct unit *u, uint64_t v)

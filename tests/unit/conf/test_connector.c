@@ -176,7 +176,7 @@ START_TEST(web_systems)
 	fx_good(SP_CONF_CONNECTOR, WEB("paths = ( { path = \"/sap/opu\"; sub_paths = true; methods = [ \"GET\", \"POST\" ]; },\n"
 				       "{ path = \"/\"; suspended = true; } ); suspended = true; host_header = \"internal\"; upgrade = true;\n"
 				       "principal_header = ( { claim = \"sub\"; header = \"X-User\"; } ); max_body = \"1MiB\"; max_head = \"2KiB\";\n"
-				       "timeout = \"3s\"; ca_file = \"ca.pem\"; cert_file = \"c.pem\"; key_file = \"k.pem\"; server_name = \"n\";"));
+				       "timeout = \"3s\"; connections = 7; ca_file = \"ca.pem\"; cert_file = \"c.pem\"; key_file = \"k.pem\"; server_name = \"n\";"));
 	e = &fx_conf->exposes[0];
 	ck_assert_int_eq(e->protocol, SP_EXPOSE_HTTPS);
 	ck_assert_uint_eq(e->path_count, 2);
@@ -191,20 +191,25 @@ START_TEST(web_systems)
 	ck_assert_uint_eq(e->body_max_bytes, 1048576);
 	ck_assert_uint_eq(e->head_max_bytes, 2048);
 	ck_assert_uint_eq(e->response_ms, 3000);
+	ck_assert_uint_eq(e->connections, 7);
 	ck_assert_msg(e->ca_file[0] == '/' && e->cert_file[0] == '/' && e->key_file[0] == '/', "made absolute");
 	ck_assert_str_eq(e->server_name, "n");
 	fx_good(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; " PATHS "}"));
 	e = &fx_conf->exposes[0];
 	ck_assert(!e->suspended && !e->host_internal && !e->upgrade && e->claim_count == 0 && e->body_max_bytes == 0);
 	ck_assert_uint_eq(e->head_max_bytes, 65536);
+	ck_assert_uint_eq(e->response_ms, 0);
+	ck_assert_uint_eq(e->connections, 256);
 }
 END_TEST
+
+#define CLAIM(n) "{ claim = \"c" n "\"; header = \"X-" n "\"; }"
+#define FOUR(n) CLAIM(n "0") ", " CLAIM(n "1") ", " CLAIM(n "2") ", " CLAIM(n "3")
+#define SIXTEEN FOUR("a") ", " FOUR("b") ", " FOUR("c") ", " FOUR("d")
 
 static const struct {
 	const char *text, *error;
 } web_bad[] = {
-	{ "gateway = { url = \"https://g\"; cert_file = \"c\"; key_file = \"k\"; };\nlimits = { head_line = \"64KiB\"; };\nexpose = ( );",
-	  "@:2: limits: \"head\" is smaller than \"head_line\", a single line of it" },
 	{ WEB("paths = ( );"), "@:3: expose[0].paths: must not be empty" },
 	{ WEB("paths = ( { sub_paths = true; } );"), "@:3: expose[0].paths[0]: \"path\" is missing" },
 	{ WEB("paths = ( { path = \"sap\"; } );"), "@:3: expose[0].paths[0].path = \"sap\"" PLAIN },
@@ -224,17 +229,130 @@ static const struct {
 	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"content_length\"; } );"),
 	  "@:3: expose[0].principal_header[0].header = \"content_length\": has a meaning of its own already" },
 	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"X-A\"; }, { claim = \"b\"; header = \"x-a\"; } );"),
-	  "@:3: expose[0].principal_header: \"x-a\" is there twice" },
+	  "@:3: expose[0].principal_header[1]: the header \"x-a\" is that of principal_header[0]" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"X-A\"; }, { claim = \"b\"; header = \"X_A\"; } );"),
+	  "@:3: expose[0].principal_header[1]: the header \"X_A\" is that of principal_header[0]" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; header = \"X-A\"; }, { claim = \"a\"; header = \"X-B\"; } );"),
+	  "@:3: expose[0].principal_header[1]: the claim \"a\" is that of principal_header[0]" },
+	{ WEB(PATHS "principal_header = ( { claim = \"a\"; } );"), "@:3: expose[0].principal_header[0]: \"header\" is missing" },
+	{ WEB(PATHS "principal_header = ( { header = \"X-A\"; } );"), "@:3: expose[0].principal_header[0]: \"claim\" is missing" },
+	{ WEB(PATHS "principal_header = ( " SIXTEEN ", " CLAIM("e") " );"),
+	  "@:3: expose[0].principal_header: must not have more than 16 elements" },
+	{ WEB("paths = ( { path = \"/a\"; }, { path = \"/b\"; }, { path = \"/a\"; sub_paths = true; } );"),
+	  "@:3: expose[0].paths[2]: the path \"/a\" is that of paths[0]" },
+	{ WEB("paths = ( { path = \"/a\"; header = true; } );"),
+	  "@:3: expose[0].paths[0]: unknown key \"header\"; known: path, sub_paths, methods, suspended" },
+	{ WEB("paths = ( { path = \"/a\"; methods = [ ]; } );"), "@:3: expose[0].paths[0].methods: must not be empty" },
+	{ WEB("paths = ( { path = \"/a\"; methods = \"GET\"; } );"),
+	  "@:3: expose[0].paths[0].methods: must be an array of strings [ \"...\" ], is a string" },
+	{ WEB("paths = { path = \"/\"; };"), "@:3: expose[0].paths: must be a list of groups ( { }, { } ), is a group { }" },
+	{ WEB("paths = ( \"/\" );"), "@:3: expose[0].paths[0]: must be a group { }, is a string" },
+	{ WEB(PATHS "server_name = \"a b\";"), "@:3: expose[0].server_name = \"a b\": must be the name of a host" },
+	{ WEB(PATHS "server_name = \"a:1\";"), "@:3: expose[0].server_name = \"a:1\": must be the name of a host" },
+	{ WEB(PATHS "connections = 0;"), "@:3: expose[0].connections = 0: out of range, must be from 1 to 65535" },
+	{ WEB(PATHS "max_head = \"513KiB\";"), "@:3: expose[0].max_head = \"513KiB\": out of range, must be from 1KiB to 512KiB" },
+	{ WEB(PATHS "max_body = \"1025GiB\";"), "@:3: expose[0].max_body = \"1025GiB\": out of range, must be from 0 to 1024GiB" },
+	{ WEB(PATHS "timeout = \"25h\";"), "@:3: expose[0].timeout = \"25h\": out of range, must be from 0 to 24h" },
 	{ WEB(PATHS "cert_file = \"c\";"), "@:3: expose[0]: cert_file and key_file go together, \"key_file\" is missing" },
 	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; " PATHS " ca_file = \"c\"; }"),
 	  "@:3: expose[0]: \"ca_file\" goes with protocol = \"https\" only" },
 	{ EXPOSE("{ virtual = \"a:1-2\"; internal = \"b:1-2\"; protocol = \"http\"; " PATHS "}"),
 	  "@:3: expose[0]: a range of ports goes with protocol = \"tcp\" only" },
 	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; " PATHS "}"),
-	  "@:3: expose[0]: its settings are those of an HTTP system: set protocol = \"http\" or \"https\"" },
+	  "@:3: expose[0]: \"paths\" goes with protocol = \"http\" or \"https\" only" },
 	{ EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"tcp\"; upgrade = true; }"),
 	  "@:3: expose[0]: \"upgrade\" goes with protocol = \"http\" or \"https\" only" },
 };
+
+/* Its own protocol says where a setting belongs, also when it is the default's. */
+START_TEST(web_settings_of_tcp)
+{
+	static const char *const web[] = { "host_header = \"virtual\"", "upgrade = false", "principal_header = ( )", "max_body = 1",
+					   "max_head = \"2KiB\"", "timeout = \"1s\"", "connections = 1" };
+	static const char *const https[] = { "ca_file", "cert_file", "key_file", "server_name" };
+	char text[1024], want[512];
+
+	for (size_t i = 0; i < 2 * SP_COUNT_OF(web); i++) {
+		const char *setting = web[i / 2];
+
+		snprintf(text, sizeof(text), EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; %s %s; }"),
+			 i % 2 ? "protocol = \"tcp\";" : "", setting);
+		snprintf(want, sizeof(want), "@:3: expose[0]: \"%.*s\" goes with protocol = \"http\" or \"https\" only",
+			 (int)strcspn(setting, " "), setting);
+		fx_bad(SP_CONF_CONNECTOR, text, want);
+	}
+	for (size_t i = 0; i < SP_COUNT_OF(https); i++) {
+		snprintf(text, sizeof(text), EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; protocol = \"http\"; " PATHS "%s = \"c\"; }"),
+			 https[i]);
+		snprintf(want, sizeof(want), "@:3: expose[0]: \"%s\" goes with protocol = \"https\" only", https[i]);
+		if (strcmp(https[i], "cert_file") == 0 || strcmp(https[i], "key_file") == 0)
+			ck_assert_int_eq(fx_load(SP_CONF_CONNECTOR, text), SP_EINVAL); /* and its other half is missing */
+		else
+			fx_bad(SP_CONF_CONNECTOR, text, want);
+		ck_assert_ptr_nonnull(strstr(fx_report.text, strchr(want, 'e')));
+	}
+	fx_good(SP_CONF_CONNECTOR, EXPOSE("{ virtual = \"a:1\"; internal = \"b:1\"; suspended = true; }"));
+	ck_assert(fx_conf->exposes[0].suspended);
+}
+END_TEST
+
+/* Headers with a meaning of their own, whatever their letters' case, and with "_" for "-". */
+START_TEST(reserved_headers)
+{
+	static const char *const bad[] = { "Host", "Connection", "Content-Length", "CONTENT_LENGTH", "Transfer-Encoding", "TE", "Trailer",
+					   "Upgrade", "Keep-Alive", "Expect", "Via", "Authorization", "Cookie", "X-Forwarded-Host",
+					   "Proxy-Authorization", "proxy_x", "sallyport-tenant", "Sallyport-X", "SAP-Connectivity-X",
+					   "SAP-CP-Connectivity-X" };
+	static const char *const good[] = { "X-User", "Remote-User", "From", "Hosts", "X-Cookie", "Viand" };
+	char text[1024], want[512];
+
+	for (size_t i = 0; i < SP_COUNT_OF(bad); i++) {
+		snprintf(text, sizeof(text), WEB(PATHS "principal_header = ( { claim = \"c\"; header = \"%s\"; } );"), bad[i]);
+		snprintf(want, sizeof(want), "@:3: expose[0].principal_header[0].header = \"%s\": has a meaning of its own already", bad[i]);
+		fx_bad(SP_CONF_CONNECTOR, text, want);
+	}
+	for (size_t i = 0; i < SP_COUNT_OF(good); i++) {
+		snprintf(text, sizeof(text), WEB(PATHS "principal_header = ( { claim = \"c\"; header = \"%s\"; } );"), good[i]);
+		fx_good(SP_CONF_CONNECTOR, text);
+		ck_assert_str_eq(fx_conf->exposes[0].claims[0].header, good[i]);
+	}
+	fx_good(SP_CONF_CONNECTOR, WEB(PATHS "principal_header = ( " SIXTEEN " );"));
+	ck_assert_uint_eq(fx_conf->exposes[0].claim_count, 16);
+}
+END_TEST
+
+START_TEST(plain_paths)
+{
+	static const char *const good[] = { "/", "/a", "/a/", "/sap/opu/odata", "/.well-known", "/a..b", "/...", "/m\xc3\xbcller", "/a b/c",
+					    "/a=1,2&b" };
+	static const char *const bad[] = { "a", " /a", "*", "//", "/a//", "/./a", "/../a", "/a/.", "/a\\\\b", "/a#b", "/%2e", "/;x" };
+	char text[1024];
+
+	for (size_t i = 0; i < SP_COUNT_OF(good); i++) {
+		snprintf(text, sizeof(text), WEB("paths = ( { path = \"%s\"; } );"), good[i]);
+		fx_good(SP_CONF_CONNECTOR, text);
+		ck_assert_str_eq(fx_conf->exposes[0].paths[0].path, good[i]);
+	}
+	for (size_t i = 0; i < SP_COUNT_OF(bad); i++) {
+		snprintf(text, sizeof(text), WEB("paths = ( { path = \"%s\"; } );"), bad[i]);
+		ck_assert_msg(fx_load(SP_CONF_CONNECTOR, text) == SP_EINVAL, "%s", bad[i]);
+		ck_assert_uint_eq(fx_report.count, 1);
+		ck_assert_ptr_nonnull(strstr(fx_report.text, ":3: expose[0].paths[0].path"));
+	}
+	snprintf(text, sizeof(text), WEB("paths = ( { path = \"/a\\n\"; } );"));
+	fx_bad(SP_CONF_CONNECTOR, text, "@:3: expose[0].paths[0].path: must be UTF-8 without control characters");
+}
+END_TEST
+
+/* More than 4 GiB fit. */
+START_TEST(long_bodies)
+{
+	fx_good(SP_CONF_CONNECTOR, WEB(PATHS "max_body = \"5GiB\";"));
+	ck_assert_uint_eq(fx_conf->exposes[0].body_max_bytes, (uint64_t)5 << 30);
+	fx_good(SP_CONF_CONNECTOR, WEB(PATHS "max_body = 4294967297L;"));
+	ck_assert_uint_eq(fx_conf->exposes[0].body_max_bytes, 4294967297u);
+}
+END_TEST
 
 START_TEST(web_refused)
 {
@@ -292,6 +410,10 @@ Suite *sp_suite_connector(void)
 	tcase_add_test(c, exposes_refused);
 	tcase_add_test(c, web_systems);
 	tcase_add_loop_test(c, web_refused, 0, (int)SP_COUNT_OF(web_bad));
+	tcase_add_test(c, web_settings_of_tcp);
+	tcase_add_test(c, reserved_headers);
+	tcase_add_test(c, plain_paths);
+	tcase_add_test(c, long_bodies);
 	tcase_add_test(c, overlaps);
 	return s;
 }

@@ -66,11 +66,16 @@ START_TEST(defaults)
 	ck_assert_uint_eq(fx_conf->timeouts.dial_ms, 10000);
 	ck_assert_uint_eq(fx_conf->timeouts.half_closed_ms, 300000);
 	ck_assert_uint_eq(fx_conf->timeouts.idle_ms, 0);
+	ck_assert_uint_eq(fx_conf->timeouts.response_ms, 120000);
+	ck_assert_uint_eq(fx_conf->timeouts.body_ms, 60000);
+	ck_assert_uint_eq(fx_conf->timeouts.keep_alive_ms, 75000);
 	ck_assert_uint_eq(fx_conf->timeouts.drain_ms, 30000);
 	ck_assert_uint_eq(fx_conf->limits.exchanges, 10000);
 	ck_assert_uint_eq(fx_conf->limits.clients, 20000);
 	ck_assert_uint_eq(fx_conf->limits.token_bytes, 16384);
 	ck_assert_uint_eq(fx_conf->limits.head_bytes, 16384);
+	ck_assert_uint_eq(fx_conf->limits.head_line_bytes, 8192);
+	ck_assert_uint_eq(fx_conf->limits.fields, 100);
 	ck_assert_uint_eq(fx_conf->limits.stream_window_bytes, 1048576);
 	ck_assert_uint_eq(fx_conf->limits.connection_window_bytes, 67108864);
 	ck_assert_uint_eq(fx_conf->limits.streams_per_tunnel, 10000);
@@ -175,7 +180,7 @@ static const char connector_text[] =
 	"expose = ( { virtual = \"v:1\"; protocol = \"https\"; internal = \"i:1\"; suspended = true;\n"
 	"  paths = ( { path = \"/\"; sub_paths = true; methods = [ \"GET\" ]; suspended = true; } );\n"
 	"  host_header = \"internal\"; upgrade = true; principal_header = ( { claim = \"sub\"; header = \"X-User\"; } );\n"
-	"  max_body = 1; max_head = \"2KiB\"; timeout = \"1s\"; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; server_name = \"n\"; } );\n"
+	"  max_body = 1; max_head = \"2KiB\"; timeout = \"1s\"; connections = 1; ca_file = \"a\"; cert_file = \"c\"; key_file = \"k\"; server_name = \"n\"; } );\n"
 	"/* in place of url, and tried elsewhere: urls = [ ... ] */\n";
 
 START_TEST(connector_values)
@@ -184,7 +189,13 @@ START_TEST(connector_values)
 	ck_assert_int_eq(fx_conf->log_level, SP_LOG_ERROR);
 	ck_assert_uint_eq(fx_conf->timeouts.handshake_ms, 1000);
 	ck_assert_uint_eq(fx_conf->timeouts.drain_ms, 7000);
+	ck_assert_uint_eq(fx_conf->timeouts.response_ms, 8000);
+	ck_assert_uint_eq(fx_conf->timeouts.body_ms, 9000);
+	ck_assert_uint_eq(fx_conf->timeouts.keep_alive_ms, 10000);
 	ck_assert_uint_eq(fx_conf->limits.exchanges, 1);
+	ck_assert_uint_eq(fx_conf->limits.head_bytes, 20480);
+	ck_assert_uint_eq(fx_conf->limits.head_line_bytes, 9216);
+	ck_assert_uint_eq(fx_conf->limits.fields, 50);
 	ck_assert_uint_eq(fx_conf->limits.stream_window_bytes, 131072);
 	ck_assert_uint_eq(fx_conf->limits.streams_per_tunnel, 9);
 	ck_assert_uint_eq(fx_conf->tunnels.ping_after_ms, 60000);
@@ -281,6 +292,17 @@ static const struct {
 	{ "limits", "head = 4294983680L", "limits.head = 4294983680: out of range, must be from 1KiB to 512KiB" },
 	{ "limits", "head = \"16 KiB\"", "limits.head = \"16 KiB\": must be bytes: digits alone, or with KiB, MiB or GiB" },
 	{ "limits", "head = 1.5", "limits.head: must be bytes as a string with a unit, like \"64KiB\", or an integer, is a floating-point number" },
+	{ "limits", "head_line = \"128KiB\"", NULL },
+	{ "limits", "head_line = \"129KiB\"", "limits.head_line = \"129KiB\": out of range, must be from 1KiB to 128KiB" },
+	{ "limits", "head_line = 1023", "limits.head_line = 1023: out of range, must be from 1KiB to 128KiB" },
+	{ "limits", "fields = 9", "limits.fields = 9: out of range, must be from 10 to 110" },
+	{ "limits", "fields = 111", "limits.fields = 111: out of range, must be from 10 to 110" },
+	{ "limits", "head = \"8KiB\"; head_line = \"8KiB\"", NULL },
+	{ "limits", "head = \"16KiB\"; head_line = \"17KiB\"", "limits: \"head\" is smaller than \"head_line\", a single line of it" },
+	{ "limits", "head = \"4KiB\"; head_line = \"8KiB\"", "limits: \"head\" is smaller than \"head_line\", a single line of it" },
+	{ "timeouts", "response = \"0\"", "timeouts.response = \"0\": out of range, must be from 1ms to 24h" },
+	{ "timeouts", "body = \"61m\"", "timeouts.body = \"61m\": out of range, must be from 1ms to 1h" },
+	{ "timeouts", "keep_alive = \"0\"", "timeouts.keep_alive = \"0\": out of range, must be from 1ms to 24h" },
 	{ "limits", "stream_window = \"63KiB\"", "limits.stream_window = \"63KiB\": out of range, must be from 64KiB to 16MiB" },
 	{ "limits", "stream_window = \"17MiB\"", "limits.stream_window = \"17MiB\": out of range, must be from 64KiB to 16MiB" },
 	{ "limits", "connection_window = \"1GiB\"", NULL },
@@ -303,6 +325,31 @@ START_TEST(range)
 		fx_bad(SP_CONF_PROXY, text, want);
 	else
 		fx_good(SP_CONF_PROXY, text);
+}
+END_TEST
+
+/* What is written of a head's length and of its line's, and what comes of it. */
+static const struct {
+	const char *limits;
+	uint32_t head, line;
+} heads[] = {
+	{ "head_line = \"8KiB\";", 16384, 8192 },    { "head_line = 1024;", 16384, 1024 },
+	{ "head_line = 8193;", 16386, 8193 },	     { "head_line = \"128KiB\";", 262144, 131072 },
+	{ "head = \"64KiB\";", 65536, 8192 },	     { "head = \"4KiB\";", 4096, 4096 },
+	{ "head = 20000; head_line = 19999;", 20000, 19999 },
+};
+
+START_TEST(one_of_head_and_line)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "limits = { %s };" FX_PROXY, heads[_i].limits);
+	fx_good(SP_CONF_PROXY, text);
+	ck_assert_uint_eq(fx_conf->limits.head_bytes, heads[_i].head);
+	ck_assert_uint_eq(fx_conf->limits.head_line_bytes, heads[_i].line);
+	snprintf(text, sizeof(text), "limits = { %s };" FX_CONNECTOR, heads[_i].limits);
+	fx_good(SP_CONF_CONNECTOR, text);
+	ck_assert_uint_eq(fx_conf->limits.head_bytes, heads[_i].head);
 }
 END_TEST
 
@@ -331,6 +378,7 @@ Suite *sp_suite_keys(void)
 	tcase_add_test(c, every_key_is_tried);
 	tcase_add_test(c, levels);
 	tcase_add_loop_test(c, range, 0, (int)SP_COUNT_OF(ranges));
+	tcase_add_loop_test(c, one_of_head_and_line, 0, (int)SP_COUNT_OF(heads));
 	tcase_add_test(c, unknown_keys);
 	return s;
 }

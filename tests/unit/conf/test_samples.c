@@ -159,8 +159,11 @@ START_TEST(gateway_and_connector)
 	ck_assert_str_eq(fx_conf->listeners[0].cert_file, FOLDER "gateway.pem");
 	load("connector");
 	ck_assert_uint_eq(fx_conf->connector.url_count, 1);
-	ck_assert_uint_eq(fx_conf->expose_count, 3);
+	ck_assert_uint_eq(fx_conf->expose_count, 5);
 	ck_assert(fx_conf->exposes[2].internal_same_offset);
+	ck_assert_int_eq(fx_conf->exposes[3].protocol, SP_EXPOSE_HTTP);
+	ck_assert_uint_eq(fx_conf->exposes[3].path_count, 3);
+	ck_assert_int_eq(fx_conf->exposes[4].protocol, SP_EXPOSE_HTTPS);
 }
 END_TEST
 
