@@ -16,7 +16,7 @@ bool sp_slice_eq(struct sp_slice a, struct sp_slice b)
 /* Names are looked for in lists: nearly all differ in their first byte, which spares the search for the end of b. */
 static bool may_be(struct sp_slice a, const char *b)
 {
-	return a.n > 0 ? ((a.p[0] ^ (uint8_t)b[0]) & ~0x20u) == 0 : b[0] == '\0';
+	return a.n == 0 || !b || ((a.p[0] ^ (uint8_t)b[0]) & ~0x20u) == 0;
 }
 
 bool sp_slice_eq_str(struct sp_slice a, const char *b)
