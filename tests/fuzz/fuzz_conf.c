@@ -73,12 +73,41 @@ static void check_listener(const struct sp_conf *c, const struct sp_conf_listene
 	fuzz_must((l->protocol == SP_PROTOCOL_FORWARD) == (l->target.port != 0));
 }
 
+static void check_web(const struct sp_conf_expose *e)
+{
+	fuzz_must(e->path_count > 0 && e->first_port == e->last_port && e->connections > 0 && e->head_max_bytes >= 1024);
+	for (unsigned i = 0; i < e->path_count; i++) {
+		const struct sp_conf_path *p = &e->paths[i];
+
+		fuzz_must(p->at.line > 0 && p->path[0] == '/' && !strpbrk(p->path, "?#%;\\") && !strstr(p->path, "//"));
+		fuzz_must(!p->methods || p->methods[0]);
+	}
+	for (unsigned i = 0; i < e->claim_count; i++)
+		fuzz_must(e->claims[i].claim[0] && e->claims[i].header[0] && !strpbrk(e->claims[i].header, " :\"/"));
+	fuzz_must(!e->cert_file == !e->key_file);
+	if (e->protocol == SP_EXPOSE_HTTP)
+		fuzz_must(!e->ca_file && !e->cert_file && !e->server_name);
+}
+
+static void check_expose(const struct sp_conf_expose *e)
+{
+	fuzz_must(e->first_port > 0 && e->first_port <= e->last_port && e->internal_first_port > 0);
+	fuzz_must(!e->internal_same_offset || e->internal_last_port - e->internal_first_port == e->last_port - e->first_port);
+	if (e->protocol == SP_EXPOSE_TCP)
+		fuzz_must(!e->paths && !e->claims && !e->upgrade && !e->host_internal && !e->ca_file && !e->server_name);
+	else
+		check_web(e);
+}
+
 static void check_snapshot(const struct sp_conf *c)
 {
 	fuzz_must(c->refs == 1 && c->workers >= 1 && c->workers <= 64 && c->plugin_dir[0] == '/');
 	fuzz_must(c->timeouts.handshake_ms && c->timeouts.auth_ms && c->timeouts.open_ms && c->timeouts.dial_ms);
 	fuzz_must(c->limits.exchanges && c->limits.clients && c->limits.token_bytes && c->limits.head_bytes);
 	fuzz_must(c->limits.connection_window_bytes >= c->limits.stream_window_bytes);
+	fuzz_must(c->limits.head_line_bytes >= 1024 && c->limits.head_bytes >= c->limits.head_line_bytes);
+	fuzz_must(c->limits.fields >= 10 && c->limits.fields <= 110);
+	fuzz_must(c->timeouts.response_ms && c->timeouts.body_ms && c->timeouts.keep_alive_ms);
 	if (c->kind == SP_CONF_PROXY) {
 		fuzz_must(c->listener_count > 0 && c->expose_count == 0);
 		for (unsigned i = 0; i < c->listener_count; i++)
@@ -89,12 +118,8 @@ static void check_snapshot(const struct sp_conf *c)
 	}
 	fuzz_must(c->listener_count == 0 && c->connector.url_count > 0 && c->connector.id[0]);
 	fuzz_must(c->connector.token_file || c->connector.cert_file);
-	for (unsigned i = 0; i < c->expose_count; i++) {
-		const struct sp_conf_expose *e = &c->exposes[i];
-
-		fuzz_must(e->first_port > 0 && e->first_port <= e->last_port && e->internal_first_port > 0);
-		fuzz_must(!e->internal_same_offset || e->internal_last_port - e->internal_first_port == e->last_port - e->first_port);
-	}
+	for (unsigned i = 0; i < c->expose_count; i++)
+		check_expose(&c->exposes[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -154,6 +154,59 @@ START_TEST(memory_bound_follows_the_limits)
 }
 END_TEST
 
+/* What -t prints for a connector that exposes this, from the first "exposes" on; "": it may not start. */
+static const char *exposed(const char *elements)
+{
+	static char text[4096];
+	char path[512], token[512], *printed = NULL, *start;
+	size_t n = 0;
+	FILE *f, *out = open_memstream(&printed, &n);
+	int code;
+
+	snprintf(path, sizeof(path), "%s/sallyport.conf", folder);
+	f = fopen(path, "w");
+	ck_assert_msg(f && out, "open");
+	fprintf(f, "gateway = { url = \"https://g\"; token = { file = \"token\"; }; };\nexpose = ( %s );\n", elements);
+	fclose(f);
+	snprintf(token, sizeof(token), "%s/token", folder);
+	f = fopen(token, "w");
+	ck_assert_msg(f && fputs("t", f) >= 0 && fclose(f) == 0 && chmod(token, 0600) == 0, "%s", token);
+	code = sp_server_test(path, SP_CONF_CONNECTOR, NULL, out);
+	fclose(out);
+	start = strstr(printed, "exposes ");
+	snprintf(text, sizeof(text), "%s", code == SP_EXIT_OK && start ? start : "");
+	if (strstr(text, "no audit"))
+		*strstr(text, "no audit") = '\0';
+	free(printed);
+	unlink(token);
+	return text;
+}
+
+START_TEST(what_is_exposed_in_words)
+{
+	ck_assert_str_eq(exposed("{ virtual = \"a:1-2\"; internal = \"[::1]:5-6\"; }, { virtual = \"b:1-2\"; internal = \"c:5\"; suspended = true; }"),
+			 "exposes a:1-2 as [::1]:5-6, tcp: whatever is sent\nexposes b:1-2 as c:5, tcp: whatever is sent, suspended\n");
+	ck_assert_str_eq(exposed("{ virtual = \"a:80\"; protocol = \"http\"; internal = \"b:81\"; host_header = \"internal\"; upgrade = true;\n"
+				 "paths = ( { path = \"/\"; methods = [ \"GET\", \"HEAD\" ]; }, { path = \"/a\"; sub_paths = true; },\n"
+				 "{ path = \"/a/b\"; methods = [ \"GET\" ]; suspended = true; } );\n"
+				 "principal_header = ( { claim = \"sub\"; header = \"X-User\"; } ); }"),
+			 "exposes a:80 as http://b:81, which hears its own name, which may switch protocols: what is sent then passes unseen\n"
+			 "  /: GET, HEAD\n  /a and below: any method\n  /a/b: suspended\n  told of its callers: claim sub, as X-User\n");
+	ck_assert_str_eq(exposed("{ virtual = \"a:443\"; protocol = \"https\"; internal = \"b:443\"; paths = ( { path = \"/\"; sub_paths = true; } ); }"),
+			 "exposes a:443 as https://b:443\n  everything: any method\n");
+}
+END_TEST
+
+/* Files of a system are looked into before anything starts. */
+START_TEST(files_of_systems_are_read)
+{
+	ck_assert_str_eq(exposed("{ virtual = \"a:443\"; protocol = \"https\"; internal = \"b:443\"; paths = ( { path = \"/\"; } );\n"
+				 "ca_file = \"none-such.pem\"; }"), "");
+	ck_assert_str_eq(exposed("{ virtual = \"a:443\"; protocol = \"https\"; internal = \"b:443\"; paths = ( { path = \"/\"; } );\n"
+				 "cert_file = \"none-such.pem\"; key_file = \"none-such.key\"; }"), "");
+}
+END_TEST
+
 Suite *suite_policy(void)
 {
 	Suite *s = suite_create("policy");
@@ -166,6 +219,8 @@ Suite *suite_policy(void)
 	tcase_add_test(t, connectors_need_a_way_in);
 	tcase_add_test(t, plugin_dir_may_be_said_at_start);
 	tcase_add_test(t, memory_bound_follows_the_limits);
+	tcase_add_test(t, what_is_exposed_in_words);
+	tcase_add_test(t, files_of_systems_are_read);
 	suite_add_tcase(s, t);
 	return s;
 }
