@@ -256,7 +256,7 @@ static const struct sp_conf_key path_keys[] = {
 
 static const struct sp_conf_key claim_keys[] = {
 	{ "claim", SP_KEY_STRING, CONNECTOR, .required = SP_ALWAYS, .max = 256, CLAIM(claim),
-	  .text = "A claim of the caller, as the proxy or the gateway has verified it." },
+	  .text = "A claim of the caller, as the proxy or the gateway has verified it: a text, an integer, true or false, or a list of these." },
 	{ "header", SP_KEY_STRING, CONNECTOR, .required = SP_ALWAYS, .max = 64, CLAIM(header),
 	  .text = "The header that the system gets it in; what clients send under this name never passes." },
 	END
@@ -284,7 +284,7 @@ static const struct sp_conf_key expose_keys[] = {
 	{ "max_body", SP_KEY_SIZE, CONNECTOR, .only = WEB, .max = MIB * MIB, .value = "0", EXPOSE(body_max_bytes),
 	  .text = "The longest body of a request; \"0\" is any." },
 	{ "max_head", SP_KEY_SIZE, CONNECTOR, .only = WEB, .min = KIB, .max = 512 * KIB, .value = "64KiB", EXPOSE(head_max_bytes),
-	  .text = "The longest head of a response." },
+	  .text = "The longest head of a response. Tunnels carry 64 KiB more than the limits.head of the proxies and gateways at their ends." },
 	{ "timeout", SP_KEY_DURATION, CONNECTOR, .only = WEB, .max = 24 * HOURS, .value = "0", EXPOSE(response_ms),
 	  .text = "In place of timeouts.response; \"0\" is that." },
 	{ "connections", SP_KEY_INT, CONNECTOR, .only = WEB, .min = 1, .max = 65535, .value = "256", EXPOSE(connections),

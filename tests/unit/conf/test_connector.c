@@ -247,6 +247,10 @@ static const struct {
 	  "@:3: expose[0].paths[0].methods: must be an array of strings [ \"...\" ], is a string" },
 	{ WEB("paths = { path = \"/\"; };"), "@:3: expose[0].paths: must be a list of groups ( { }, { } ), is a group { }" },
 	{ WEB("paths = ( \"/\" );"), "@:3: expose[0].paths[0]: must be a group { }, is a string" },
+	{ WEB(PATHS "path = \"/\";"), "@:3: expose[0]: unknown key \"path\"; did you mean \"paths\"?" },
+	{ WEB(PATHS "colour = 1;"),
+	  "@:3: expose[0]: unknown key \"colour\"; known: virtual, protocol, internal, suspended, paths, host_header, upgrade, "
+	  "principal_header, max_body, max_head, timeout, connections, ca_file, cert_file, key_file, server_name" },
 	{ WEB(PATHS "server_name = \"a b\";"), "@:3: expose[0].server_name = \"a b\": must be the name of a host" },
 	{ WEB(PATHS "server_name = \"a:1\";"), "@:3: expose[0].server_name = \"a:1\": must be the name of a host" },
 	{ WEB(PATHS "connections = 0;"), "@:3: expose[0].connections = 0: out of range, must be from 1 to 65535" },
