@@ -204,7 +204,7 @@ def _(t):
     refused(t, simple([idp.plugin(jwks_file=t.write("shared.json", '{"keys":[{"kty":"oct","k":"AAAA","alg":"HS256"}]}'))]), "shared.json")
 
 
-@test("the connector: no credential, nothing said about what is exposed, http systems: refused; an empty list is fine")
+@test("the connector: no credential, nothing said about what is exposed, http systems without paths: refused; an empty list is fine")
 def _(t):
     ca = CA(t.dir)
     cert, key = ca.client("c", "/O=a/CN=c")
@@ -212,10 +212,28 @@ def _(t):
     who = f'cert_file = "{cert}"; key_file = "{key}"; '
     refused(t, base + "};\nexpose = ();\n", "who the connector is", program="sallyport-connector")
     refused(t, base + who + "};\n", "expose", program="sallyport-connector")
-    refused(t, base + who + '};\nexpose = ( { virtual = "a:1"; protocol = "http"; internal = "b:1"; } );\n', "tcp", program="sallyport-connector")
+    refused(t, base + who + '};\nexpose = ( { virtual = "a:1"; protocol = "http"; internal = "b:1"; } );\n', '"paths" is missing',
+            program="sallyport-connector")
     refused(t, base.replace("https:", "http:") + who + "};\nexpose = ();\n", "https", program="sallyport-connector")
     out, err = run_program(t, "good.conf", base + who + "};\nexpose = ();\n", "-t", program="sallyport-connector")
     check("gateway https://127.0.0.1:1" in out, out)
+
+
+@test("the connector: `-t` says what of an HTTP system may be asked for, and reads the files of an HTTPS one")
+def _(t):
+    ca = CA(t.dir)
+    cert, key = ca.client("c", "/O=a/CN=c")
+    base = f'gateway = {{ url = "https://127.0.0.1:1"; ca_file = "{ca.file}"; cert_file = "{cert}"; key_file = "{key}"; }};\n'
+    https = 'expose = ( { virtual = "a:443"; protocol = "https"; internal = "b:443"; paths = ( { path = "/"; sub_paths = true; } ); %s } );\n'
+    http = ('expose = ( { virtual = "a:80"; protocol = "http"; internal = "b:81"; paths = ( { path = "/x"; sub_paths = true; '
+            'methods = [ "GET" ]; }, { path = "/x/y"; suspended = true; } ); } );\n')
+    out, err = run_program(t, "http.conf", base + http, "-t", program="sallyport-connector")
+    check("exposes a:80 as http://b:81\n  /x and below: GET\n  /x/y: suspended\n" in out, out)
+    files = f'ca_file = "{ca.file}"; cert_file = "{cert}"; key_file = "{key}";'
+    out, err = run_program(t, "https.conf", base + https % files, "-t", program="sallyport-connector")
+    check("exposes a:443 as https://b:443\n  everything: any method\n" in out, out)
+    refused(t, base + https % 'ca_file = "nowhere.pem";', "nowhere.pem", program="sallyport-connector")
+    refused(t, base + https % f'cert_file = "{cert}"; key_file = "{cert}";', "others than its owner", program="sallyport-connector")
 
 
 # ---- -t -----------------------------------------------------------------------------------
