@@ -125,6 +125,69 @@ int sp_msg_response_from_http1(const struct sp_http_response *r, struct sp_slice
 	return sp_http_via_add(&out->fields, r->minor);
 }
 
+/* ---- long values in HTTP/2 ---------------------------------------------------------------------------------------
+
+ * HPACK decoders bound a string (nghttp2: 64 KiB, and the connection ends above it). A longer value goes on in fields of a name of
+ * ours, right after its own; right after the pseudo-fields they go on with :path. */
+
+#define CONTINUED "sallyport-continued"
+#define STRING_MAX_BYTES (48u * 1024)
+
+static int add_long(struct sp_fields *out, struct sp_slice name, struct sp_slice value, bool secret)
+{
+	size_t n = value.n < STRING_MAX_BYTES ? value.n : STRING_MAX_BYTES;
+	int err = sp_fields_add(out, name, sp_slice_make(value.p, n));
+
+	if (err == 0)
+		out->v[out->count - 1].secret = secret;
+	if (err == 0 && n < value.n)
+		err = add_long(out, SP_SLICE(CONTINUED), sp_slice_make(value.p + n, value.n - n), secret);
+	return err;
+}
+
+static bool is_long(const struct sp_fields *f)
+{
+	for (unsigned i = 0; i < f->count; i++)
+		if (f->v[i].value.n > STRING_MAX_BYTES)
+			return true;
+	return false;
+}
+
+/* Puts values together again, in memory of *mem_out, which the caller frees. 0, SP_EPROTO or SP_ENOMEM. */
+static int join(const struct sp_fields *in, struct sp_fields *out, char **mem_out)
+{
+	size_t total = 1, used = 0;
+	struct sp_field *last = NULL;
+
+	for (unsigned i = 0; i < in->count; i++)
+		total += in->v[i].value.n;
+	*mem_out = malloc(total);
+	if (!*mem_out)
+		return SP_ENOMEM;
+	out->count = 0;
+	for (unsigned i = 0; i < in->count; i++) {
+		const struct sp_field *f = &in->v[i];
+
+		if (!sp_slice_eq_str(f->name, CONTINUED)) {
+			out->v[out->count++] = *f;
+			if (f->name.n == 0 || f->name.p[0] != ':' || sp_slice_eq_str(f->name, ":path"))
+				last = &out->v[out->count - 1];
+			continue;
+		}
+		if (!last || f->value.n == 0)
+			return sp_http_refuse(SP_EPROTO, SP_HTTP_REFUSAL_H2_NAME);
+		if (last->value.p != (const uint8_t *)*mem_out + used - last->value.n || used == 0) { /* its first piece is elsewhere */
+			memcpy(*mem_out + used, last->value.p, last->value.n);
+			last->value.p = (const uint8_t *)*mem_out + used;
+			used += last->value.n;
+		}
+		memcpy(*mem_out + used, f->value.p, f->value.n);
+		used += f->value.n;
+		last->value.n += f->value.n;
+	}
+	return 0;
+}
+
 /* ---- from HTTP/2 ------------------------------------------------------------------------------------------------- */
 
 static int refuse(enum sp_http_refusal why)
@@ -205,7 +268,7 @@ static int check_pseudo(struct sp_msg_request *q, struct sp_slice scheme)
 	return 0;
 }
 
-int sp_msg_request_from_http2(const struct sp_fields *head, bool has_body, struct sp_msg_request **out)
+static int from_http2(const struct sp_fields *head, bool has_body, struct sp_msg_request **out)
 {
 	struct sp_slice scheme = SP_SLICE_NONE;
 	struct sp_msg_request q;
@@ -239,6 +302,21 @@ int sp_msg_request_from_http2(const struct sp_fields *head, bool has_body, struc
 		q.has_body = false;
 	}
 	return copy_of(&q, out);
+}
+
+int sp_msg_request_from_http2(const struct sp_fields *head, bool has_body, struct sp_msg_request **out)
+{
+	struct sp_fields joined;
+	char *mem = NULL;
+	int err;
+
+	if (!sp_fields_get(head, CONTINUED).p)
+		return from_http2(head, has_body, out);
+	err = join(head, &joined, &mem);
+	if (err == 0)
+		err = from_http2(&joined, has_body, out);
+	free(mem);
+	return err;
 }
 
 void sp_msg_response_from_http2(unsigned status, const struct sp_fields *head, bool ended, struct sp_msg_response *out)
@@ -285,8 +363,12 @@ int sp_msg_request_to_http2(const struct sp_msg_request *r, const char *authorit
 		sp_fields_add(out, SP_SLICE(":protocol"), r->protocol);
 	sp_fields_add(out, SP_SLICE(":scheme"), SP_SLICE("http"));
 	sp_fields_add(out, SP_SLICE(":authority"), sp_slice_str(authority));
-	sp_fields_add(out, SP_SLICE(":path"), r->path);
-	err = add_all(&r->fields, out);
+	err = add_long(out, SP_SLICE(":path"), r->path, false);
+	if (err == 0 && !is_long(&r->fields))
+		err = add_all(&r->fields, out);
+	else
+		for (unsigned i = 0; i < r->fields.count && err == 0; i++)
+			err = add_long(out, r->fields.v[i].name, r->fields.v[i].value, r->fields.v[i].secret);
 	if (err == 0 && r->expects)
 		err = sp_fields_add(out, SP_SLICE("expect"), SP_SLICE("100-continue"));
 	if (err == 0 && r->has_length && !switches)

@@ -231,9 +231,14 @@ static void on_opened(struct sp_session *s)
 {
 	struct request *q = of(s);
 	bool relays = sp_session_relays(s);
+	int err = q->stream ? respond(q) : SP_ECLOSED;
 	struct sp_stream *io;
 
-	if (!q->stream || respond(q) < 0) {
+	if (err == SP_ETOOBIG && !relays) {
+		fail(q, SP_OUTCOME_PROTOCOL, "the response's head is larger than a tunnel carries");
+		return;
+	}
+	if (err < 0) {
 		sp_session_abort(s, NULL);
 		if (relays)
 			return; /* on_ended follows */

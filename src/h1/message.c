@@ -65,6 +65,8 @@ static void fail_body(struct sp_h1 *h, int err)
 {
 	const char *why = sp_http_refusal_text(h->body.refusal);
 
+	if (err == SP_ETOOBIG && h->body.refusal != SP_HTTP_REFUSAL_BODY_SIZE)
+		err = SP_EPROTO; /* not the body, but what is around it */
 	sp_h1_fail(h, err, "%s: %s", h->role == SP_H1_SERVER ? "the client's body" : "the system's response",
 		   err == SP_ENOMEM ? "out of memory" : why);
 }

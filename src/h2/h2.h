@@ -59,15 +59,15 @@ typedef void sp_h2_response_cb(void *arg, struct sp_h2_stream *s, unsigned statu
 /* Opens a request stream: head holds the pseudo-fields first (":method", ":authority", ...). Field values are copied. The body
  * (or the CONNECT's bytes) is what is written to sp_h2_stream_io(); writing before the response is allowed and queued. end: there
  * is no body (END_STREAM with the head); nothing may be written.
- * Attach events to sp_h2_stream_io(*out) before the loop turns; their arg is separate from the response's. 0, SP_ELIMIT (no
- * room), SP_ECLOSED, SP_ENOMEM. */
+ * Attach events to sp_h2_stream_io(*out) before the loop turns; their arg is separate from the response's. 0, SP_ETOOBIG (a field above
+ * 65000 bytes, which would end the connection at the peer), SP_ELIMIT (no room), SP_ECLOSED, SP_ENOMEM. */
 int sp_h2_open(struct sp_h2 *h, const struct sp_fields *head, bool end, sp_h2_response_cb *cb, void *arg, struct sp_h2_stream **out);
 /* Whether the server takes extended CONNECT (RFC 8441); false before on_ready. */
 bool sp_h2_extended_connect(const struct sp_h2 *h);
 
 /* ---- server -------------------------------------------------------------- */
 /* Sends the response head. end: no body follows (END_STREAM with it, and what the peer still sends is swallowed).
- * Field ":status" is added from status. 0 or SP_ECLOSED / SP_EINVAL (answered already). */
+ * Field ":status" is added from status. 0 or SP_ECLOSED / SP_EINVAL (answered already) / SP_ETOOBIG. */
 int sp_h2_respond(struct sp_h2_stream *s, unsigned status, const struct sp_fields *fields, bool end);
 
 /* An interim response (1xx, not 101) before the final one. 0 or SP_ECLOSED / SP_EINVAL (answered already). */

@@ -12,6 +12,7 @@ struct span {
 
 #define FEW 24 /* fields of nearly every head */
 #define USUAL_BYTES 512
+#define STRING_MAX_BYTES 65000u /* nghttp2's decoder ends the connection above 65536 */
 
 struct sp_h2_block {
 	struct sp_buf bytes;
@@ -89,6 +90,14 @@ void sp_h2_block_free(struct sp_h2_block **b)
 	}
 	free(*b);
 	*b = NULL;
+}
+
+bool sp_h2_head_fits(const struct sp_fields *f)
+{
+	for (unsigned i = 0; f && i < f->count; i++)
+		if (f->v[i].name.n > STRING_MAX_BYTES || f->v[i].value.n > STRING_MAX_BYTES)
+			return false;
+	return true;
 }
 
 static nghttp2_nv pair(struct sp_slice name, struct sp_slice value, bool secret)

@@ -181,6 +181,8 @@ int sp_h2_block_add(struct sp_h2_block *b, struct sp_slice name, struct sp_slice
 void sp_h2_block_fields(const struct sp_h2_block *b, struct sp_fields *out); /* borrowed */
 unsigned sp_h2_block_status(const struct sp_h2_block *b); /* 0: none */
 void sp_h2_block_free(struct sp_h2_block **b);
+/* Would the peer's HPACK decoder take it? */
+bool sp_h2_head_fits(const struct sp_fields *f);
 /* Borrowed: valid as long as the fields. */
 unsigned sp_h2_head_nv(const struct sp_fields *f, const char *status, nghttp2_nv *nv);
 

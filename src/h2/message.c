@@ -118,6 +118,8 @@ int sp_h2_inform(struct sp_h2_stream *s, unsigned status, const struct sp_fields
 		return SP_EINVAL;
 	if (s->end != SP_H2_OPEN || s->closing)
 		return SP_ECLOSED;
+	if (!sp_h2_head_fits(fields))
+		return SP_ETOOBIG;
 	snprintf(text, sizeof(text), "%u", status);
 	err = nghttp2_submit_headers(s->h->ng, NGHTTP2_FLAG_NONE, s->id, NULL, nv, sp_h2_head_nv(fields, text, nv), NULL);
 	if (err != 0)
@@ -135,6 +137,8 @@ int sp_h2_keep_trailers(struct sp_stream *io, const struct sp_fields *trailers)
 
 	if (s->write_shut || s->closing || s->end != SP_H2_OPEN)
 		return SP_ECLOSED;
+	if (!sp_h2_head_fits(trailers))
+		return SP_ETOOBIG;
 	b = m ? sp_h2_block_new() : NULL;
 	if (!b)
 		return SP_ENOMEM;

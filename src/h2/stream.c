@@ -383,6 +383,8 @@ int sp_h2_open(struct sp_h2 *h, const struct sp_fields *head, bool end, sp_h2_re
 
 	if (h->failed)
 		return SP_ECLOSED;
+	if (!sp_h2_head_fits(head))
+		return SP_ETOOBIG;
 	if (sp_h2_room(h) == 0)
 		return SP_ELIMIT;
 	s = sp_h2_stream_new(h);
@@ -419,6 +421,8 @@ int sp_h2_respond(struct sp_h2_stream *s, unsigned status, const struct sp_field
 		return SP_EINVAL;
 	if (s->end != SP_H2_OPEN || s->closing)
 		return SP_ECLOSED;
+	if (!sp_h2_head_fits(fields))
+		return SP_ETOOBIG;
 	snprintf(text, sizeof(text), "%u", status);
 	err = nghttp2_submit_response(s->h->ng, s->id, nv, sp_h2_head_nv(fields, text, nv), end ? NULL : &dp);
 	if (err != 0)
