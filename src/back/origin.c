@@ -301,12 +301,30 @@ static void dial(struct sp_origin_call *c)
 	fail(c, &cause);
 }
 
+static bool is_full(const struct sp_origin_call *c)
+{
+	unsigned n = 0;
+
+	for (struct sp_list *l = c->os->calls.next; l != &c->os->calls; l = l->next) {
+		const struct sp_origin_plan *p = &SP_CONTAINER_OF(l, struct sp_origin_call, node)->plan;
+
+		n += p->port == c->plan.port && p->tls == c->plan.tls && strcmp(p->host, c->plan.host) == 0;
+	}
+	return n > c->plan.calls_max; /* it is one of them */
+}
+
 static void on_start(struct sp_defer *d)
 {
 	struct sp_origin_call *c = SP_CONTAINER_OF(d, struct sp_origin_call, start);
 	bool repeatable = is_idempotent(c->x->request->method) && !c->x->request->has_body;
 	struct sp_stream *carrier = sp_origin_unpark(c->os, &c->plan, repeatable ? UINT64_MAX : SP_ORIGIN_FRESH_MS);
+	struct sp_cause cause = { 0 };
 
+	if (!carrier && c->plan.calls_max && is_full(c)) {
+		sp_cause_set(&cause, SP_ELIMIT, SP_DOMAIN_SELF, 0, "as many requests are at the system as \"connections\" allows");
+		fail(c, &cause);
+		return;
+	}
 	if (!carrier) {
 		dial(c);
 		return;
