@@ -41,8 +41,11 @@ size_t sp_h1_take_heads(struct sp_h1 *h, struct sp_slice in)
 		long n = sp_http_response_read(sp_slice_make(in.p + used, in.n - used), &h->head_limits, &r);
 
 		h->heard = true;
-		if (n == 0)
+		if (n == 0) {
+			if (h->carrier->input_ended) /* the rest will not come */
+				sp_h1_fail(h, SP_ECLOSED, "the system's response: it ended inside its head");
 			break;
+		}
 		if (n < 0) {
 			sp_h1_fail(h, SP_EPROTO, "the system's response: %s", sp_http_parse_detail());
 			break;

@@ -17,6 +17,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_plugins.py \
   tests/integration/test_regions.py \
   tests/integration/test_requests.py \
+  tests/integration/test_requests_bulk.py \
   tests/integration/test_requests_clients.py \
   tests/integration/test_secrets.py \
   tests/integration/test_smuggling.py \

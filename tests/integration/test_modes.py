@@ -47,7 +47,7 @@ class House:
         self.url = lambda port: f"https://localhost:{ports[port]}"
         self.connector = start(t, "sallyport-connector", "connector",
                                sample("connector.conf", (r'\n  url = "[^"]*"', f'\n  url = "{self.url("8042")}"'),
-                                      ("#ca_file", "ca_file"), ("10.0.0.5:8000", self.origin.text)))
+                                      ('#ca_file = "gateway', 'ca_file = "gateway'), ("10.0.0.5:8000", self.origin.text)))
         wait_connectors(self.gateway, 2)
 
     def proxy(self, name, http, socks5, url, port, *changes):
