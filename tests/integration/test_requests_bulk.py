@@ -197,7 +197,7 @@ def _(t):
         await reader.readuntil(b"\r\n\r\n")
         await reader.read()  # until the connector gives up
     w, gw = Web(t), Gateway(t)
-    c1 = gw.connector("c1", {"sys.virtual:80": web(w.add("sys", raw=endless)), "hang.virtual:80": web(w.add("hang", raw=hang))})
+    gw.connector("c1", {"sys.virtual:80": web(w.add("sys", raw=endless)), "hang.virtual:80": web(w.add("hang", raw=hang))})
     sp = gw.proxy()
     starts = (b"GET http://hang.virtual/ HTTP/1.1\r\nHost: hang.virtual\r\n\r\n", b"PUT http://hang.virtual/ HTTP/1.1\r\nHost: hang.virtual\r\nContent-Length: 9\r\n\r\nx",
               b"GET http://sys.virtual/100 HTTP/1.1\r\nHost: sys.virtual\r\n\r\n", b"PUT http://sys.virtual/ HTTP/1.1\r\nHost: sys.virtual\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe")
@@ -212,8 +212,8 @@ def _(t):
             else:
                 c.s.close()
     sp.wait(20, event="exchange")
-    gw.program.wait(20, event="exchange")
-    c1.wait(20, event="exchange")
+    with Client(sp.address("http")) as c:
+        download(c, 1)
 
 
 main()
