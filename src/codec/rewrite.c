@@ -5,7 +5,7 @@
 
 static struct sp_slice skip(struct sp_slice s, size_t n)
 {
-	return sp_slice_make(s.p + n, s.n - n);
+	return n > 0 ? sp_slice_make(s.p + n, s.n - n) : s;
 }
 
 static bool begins(struct sp_slice s, const char *lower)

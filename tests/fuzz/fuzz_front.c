@@ -30,6 +30,9 @@ struct open {
 	struct sp_list node;
 	sp_back_cb *cb;
 	void *arg;
+	struct sp_exchange *x;
+	bool sent;
+	struct sp_stream *stream; /* that on_sent gave */
 };
 
 static struct sp_loop *loop;
@@ -40,6 +43,7 @@ static uint32_t traits;
 static enum sp_outcome verdict;
 static bool auth_holds;
 static unsigned lines;
+static bool messages; /* there were requests: what comes out is framed anew */
 
 /* ---- the plugin host --------------------------------------------------------- */
 
@@ -119,6 +123,13 @@ static struct sp_back_open *back_open(struct sp_back *b, struct sp_exchange *x, 
 	o->open.back = b;
 	o->cb = cb;
 	o->arg = arg;
+	o->x = x;
+	if (x->request) {
+		messages = true;
+		fuzz_must(x->request->method.n > 0 && x->request->path.n > 0);
+		fuzz_must(!sp_fields_get(&x->request->fields, "proxy-authorization").p && !sp_fields_get(&x->request->fields, "connection").p);
+		fuzz_must(!sp_fields_get(&x->request->fields, "transfer-encoding").p && !sp_fields_get(&x->request->fields, "host").p);
+	}
 	sp_list_append(&opens, &o->node);
 	return &o->open;
 }
@@ -195,20 +206,73 @@ static void end_close(struct end *e, enum sp_close how)
 	e->shut = true;
 }
 
+static struct sp_stream *origin_open(void)
+{
+	sp_buf_deinit(&origin.sent);
+	sp_buf_deinit(&origin.got);
+	return end_open(&origin);
+}
+
+/* The request is on its way; not called back yet. */
+static void send_request(struct open *o)
+{
+	o->sent = true;
+	if (o->x->request->has_body)
+		o->stream = origin_open();
+	o->x->ev->on_sent(o->x->ev_arg, o->stream); /* may cancel o */
+}
+
+static void respond(struct open *o, unsigned how)
+{
+	static const struct sp_msg_response shapes[] = {
+		{ .status = 200 }, { .status = 200, .has_length = true, .length = 5 }, { .status = 204, .ended = true },
+		{ .status = 304, .ended = true, .has_length = true, .length = 9 }, { .status = 500, .outcome = SP_OUTCOME_REFUSED },
+		{ .status = 200, .has_length = true, .ended = true },
+	};
+	struct sp_msg_response r = shapes[how % SP_COUNT_OF(shapes)];
+	struct open mine = *o;
+
+	if (r.outcome == SP_OUTCOME_UNKNOWN)
+		r.outcome = SP_OUTCOME_OK;
+	if (o->x->request->protocol.p && how % 2 == 0)
+		r = (struct sp_msg_response){ .status = 200, .switched = true, .outcome = SP_OUTCOME_OK };
+	sp_list_remove(&o->node);
+	free(o);
+	mine.x->response = &r;
+	mine.cb(mine.arg, mine.stream ? mine.stream : origin_open(), SP_OUTCOME_OK, NULL);
+}
+
+static void complete_request(struct open *o, unsigned how)
+{
+	struct sp_fields none = { 0 };
+
+	if (!o->stream && origin.s)
+		return; /* one system at a time */
+	if (how == 30)
+		o->x->ev->on_interim(o->x->ev_arg, 103, &none);
+	else if (!o->sent)
+		send_request(o);
+	else
+		respond(o, how >> 1);
+}
+
 static void complete_open(unsigned how)
 {
-	struct sp_list *n = sp_list_pop(&opens);
 	struct sp_cause cause = { .err = SP_EREFUSED };
+	struct sp_list *n;
 	struct open o;
 
-	if (!n)
+	if (sp_list_empty(&opens))
 		return;
+	if (SP_CONTAINER_OF(opens.next, struct open, node)->x->request && how % 8 != 0) {
+		complete_request(SP_CONTAINER_OF(opens.next, struct open, node), how);
+		return;
+	}
+	n = sp_list_pop(&opens);
 	o = *SP_CONTAINER_OF(n, struct open, node);
 	free(SP_CONTAINER_OF(n, struct open, node));
 	if (how & 1 && !origin.s) {
-		sp_buf_deinit(&origin.sent);
-		sp_buf_deinit(&origin.got);
-		o.cb(o.arg, end_open(&origin), SP_OUTCOME_OK, NULL);
+		o.cb(o.arg, origin_open(), SP_OUTCOME_OK, NULL);
 	} else {
 		o.cb(o.arg, NULL, (enum sp_outcome)(how % SP_OUTCOME_COUNT), &cause);
 	}
@@ -351,6 +415,15 @@ static void check_bytes(void)
 	fuzz_must(n > 0 || book.bytes_down == 0 || client.shut);
 }
 
+/* Whatever happened, the client's first bytes are a response, or the beginning of one. */
+static void check_heads(void)
+{
+	static const struct sp_http_limits limits = { 65536, 65536, SP_FIELDS_MAX };
+	struct sp_http_response r;
+
+	fuzz_must(sp_http_response_read(sp_buf_data(&client.got), &limits, &r) >= 0);
+}
+
 static void setup(void)
 {
 	if (loop)
@@ -363,8 +436,10 @@ static void setup(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct sp_conf conf = { .refs = 1, .timeouts = { .handshake_ms = 60000, .auth_ms = 60000, .open_ms = 60000 },
-				       .limits = { .token_bytes = 512, .head_bytes = 1024 } };
+	static struct sp_conf conf = { .refs = 1,
+				       .timeouts = { .handshake_ms = 60000, .auth_ms = 60000, .open_ms = 60000, .response_ms = 60000,
+						     .body_ms = 60000, .keep_alive_ms = 60000 },
+				       .limits = { .token_bytes = 512, .head_bytes = 1024, .head_line_bytes = 512, .fields = 20 } };
 	static struct sp_addr from;
 	struct sp_slice in = { data, size };
 	struct sp_front_env env = { .conf = &conf, .auth_worker = (struct sp_auth_worker *)&conf, .back = &back, .book = &book };
@@ -377,6 +452,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	env.loop = loop;
 	book = (struct sp_book){ .clients_max = 1, .exchanges_max = 1 };
 	lines = 0;
+	messages = false;
 	origin = (struct end){ 0 };
 	traits = data[0] & 4 ? SP_TRAIT_WANTS_TOKEN : 0;
 	auth_holds = (data[0] & 8) != 0;
@@ -404,7 +480,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned o = 0; o < SP_OUTCOME_COUNT; o++)
 		ended += book.ended[o];
 	fuzz_must(lines == ended);
-	check_bytes();
+	if (messages)
+		check_heads();
+	else
+		check_bytes();
 	sp_buf_deinit(&client.sent);
 	sp_buf_deinit(&client.got);
 	sp_buf_deinit(&origin.sent);
