@@ -29,6 +29,9 @@ static void take_final(struct sp_h1 *h, const struct sp_http_response *r)
 	h->body_known = true;
 	h->switched = r->status == 101;
 	h->persists = sp_http_response_persists(r, method);
+	if (h->switched && h->write_done)
+		sp_stream_shutdown_write(h->carrier); /* said before there was a protocol that has an end */
+	sp_h1_watch_silence(h);
 	h->ev->on_response(h->arg, r);
 }
 
@@ -47,6 +50,7 @@ size_t sp_h1_take_heads(struct sp_h1 *h, struct sp_slice in)
 			break;
 		}
 		if (n < 0) {
+			h->body.refusal = sp_http_parse_refusal();
 			sp_h1_fail(h, SP_EPROTO, "the system's response: %s", sp_http_parse_detail());
 			break;
 		}
@@ -81,6 +85,8 @@ int sp_h1_request(struct sp_stream *carrier, const struct sp_msg_request *r, str
 	h->arg = arg;
 	sp_h1_take_carrier(h);
 	sp_h1_flush_soon(h);
+	if (carrier->input_ended) /* and who had it before was told */
+		sp_h1_fail(h, reused ? SP_ERETRY : SP_ECLOSED, "the system had closed the connection");
 	*out = h;
 	return 0;
 }

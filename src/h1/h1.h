@@ -8,9 +8,11 @@
  *   carrier --(head taken by the owner)--> sp_h1_serve() -> io -> ... -> io's on_closed -> sp_h1_release()     server
  *   carrier --> sp_h1_request() -> on_response -> io ...  -> io's on_closed -> sp_h1_release()                 client
  *
- * The io keeps the contract of net/stream.h. Besides: when the peer's message is malformed, too long or cut short, it fails with
- * SP_EPROTO, SP_ETOOBIG or SP_ECLOSED; when it falls silent in the middle of its message while we wait for it, with SP_ETIMEOUT.
- * Writing more or fewer bytes than the head announced fails it with SP_EPROTO. All calls on the loop's thread. */
+ * The io keeps the contract of net/stream.h, but for this: what was not taken is lent again together with newer bytes of the same
+ * chunk only. Besides: when the peer's message is malformed, too long or cut short, it fails with SP_EPROTO, SP_ETOOBIG (a
+ * request's body; else SP_EPROTO) or SP_ECLOSED; when the peer falls silent in the middle of a body while we wait for it, with SP_ETIMEOUT.
+ * Writing more or fewer bytes than the head announced fails it with SP_EPROTO, and so does writing before a protocol was switched.
+ * All calls on the loop's thread. */
 #ifndef SP_H1_H1_H
 #define SP_H1_H1_H
 
@@ -28,7 +30,7 @@ struct sp_h1_options {
 
 /* What became of the carrier. */
 enum sp_h1_left {
-	SP_H1_REUSABLE, /* both messages are complete and both sides may go on */
+	SP_H1_REUSABLE, /* both messages are complete (or the request is, and its owner answers it) and both sides may go on */
 	SP_H1_FLUSH,	/* ours is complete; the connection cannot be used again: close with FLUSH */
 	SP_H1_ABORT	/* ours is cut short: the peer must be able to tell */
 };

@@ -60,6 +60,8 @@ void sp_h1_discard(struct sp_h1 *h); /* never attached to */
 /* The io fails; the first cause stays. */
 void sp_h1_fail(struct sp_h1 *h, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void sp_h1_flush_soon(struct sp_h1 *h);
+void sp_h1_tell_end_soon(struct sp_h1 *h);
+void sp_h1_watch_silence(struct sp_h1 *h); /* from now on, if somebody reads and the peer's message is not complete */
 /* Client: takes heads from what the carrier lends; how many bytes. h->body_known, or h->closing, or more is needed. */
 size_t sp_h1_take_heads(struct sp_h1 *h, struct sp_slice in);
 

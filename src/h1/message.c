@@ -65,8 +65,8 @@ static void fail_body(struct sp_h1 *h, int err)
 {
 	const char *why = sp_http_refusal_text(h->body.refusal);
 
-	if (err == SP_ETOOBIG && h->body.refusal != SP_HTTP_REFUSAL_BODY_SIZE)
-		err = SP_EPROTO; /* not the body, but what is around it */
+	if (err == SP_ETOOBIG && (h->role == SP_H1_CLIENT || h->body.refusal != SP_HTTP_REFUSAL_BODY_SIZE))
+		err = SP_EPROTO; /* not the request's body, but what is around it, or a response */
 	sp_h1_fail(h, err, "%s: %s", h->role == SP_H1_SERVER ? "the client's body" : "the system's response",
 		   err == SP_ENOMEM ? "out of memory" : why);
 }
@@ -99,11 +99,15 @@ void sp_h1_flush_soon(struct sp_h1 *h)
 	sp_defer(h->io.loop, &h->flush, on_flush);
 }
 
-static ssize_t queued(const struct sp_h1 *h)
+static ssize_t queued(struct sp_h1 *h)
 {
 	ssize_t q = sp_stream_writev(h->carrier, NULL, 0);
 
-	return q < 0 ? q : q + (ssize_t)h->out.len;
+	if (q < 0 || q + (ssize_t)h->out.len < (ssize_t)SP_STREAM_HIGH)
+		return q < 0 ? q : q + (ssize_t)h->out.len;
+	/* The carrier alone tells of on_drain: it must have seen what reaches the mark. */
+	flush(h);
+	return sp_stream_writev(h->carrier, NULL, 0);
 }
 
 static ssize_t write_now(struct sp_h1 *h, const struct sp_slice *v, unsigned n, const struct sp_http_frame *f)
@@ -209,10 +213,12 @@ static void end_writing(struct sp_h1 *h)
 		err = sp_buf_append_slice(&h->out, sp_buf_data(&h->end));
 	else
 		err = sp_http_encoder_end(&h->encoder, NULL, &h->out);
-	if (err < 0) {
-		sp_h1_fail(h, err == SP_ENOMEM ? err : SP_EPROTO, err == SP_ENOMEM ? "write: out of memory" : "a body shorter than its Content-Length");
+	if (err == SP_ENOMEM)
+		sp_h1_fail(h, err, "write: out of memory");
+	else if (err < 0)
+		sp_h1_fail(h, SP_EPROTO, "a body shorter than its Content-Length");
+	if (err < 0)
 		return;
-	}
 	h->write_done = true;
 	if (h->out.len > 0)
 		sp_h1_flush_soon(h);
@@ -243,7 +249,7 @@ static void h1_close(struct sp_stream *s, enum sp_close how)
 
 static void on_silence(struct sp_timer *t);
 
-static void watch_silence(struct sp_h1 *h)
+void sp_h1_watch_silence(struct sp_h1 *h)
 {
 	uint64_t silent = sp_loop_now_ms(h->io.loop) - h->heard_mono_ms;
 
@@ -258,17 +264,34 @@ static void on_silence(struct sp_timer *t)
 	if (!h->reading || !awaits_body(h))
 		return;
 	if (sp_loop_now_ms(h->io.loop) - h->heard_mono_ms < h->silence_ms)
-		watch_silence(h);
+		sp_h1_watch_silence(h);
 	else
 		sp_h1_fail(h, SP_ETIMEOUT, "silence in the middle of a body");
+}
+
+/* A system that has answered and closes reads no more of the request. */
+static void stop_asking(struct sp_h1 *h)
+{
+	bool goes_on = h->persists && h->carrier && !h->peer_ended;
+
+	if (h->closing || h->role == SP_H1_SERVER || !h->eof_told || h->switched || h->write_done || goes_on)
+		return;
+	h->aborted = true;
+	close_io(h);
+}
+
+static bool complete(const struct sp_h1 *h)
+{
+	if (h->may_switch && !h->answered)
+		return false; /* who knows what comes */
+	return h->switched ? h->peer_ended : h->body_known && sp_http_body_done(&h->body);
 }
 
 static void tell_end(struct sp_h1 *h)
 {
 	struct sp_fields f;
-	bool complete = h->switched ? h->peer_ended : h->body_known && sp_http_body_done(&h->body);
 
-	if (h->closing || !h->reading || h->eof_told || h->pending_bytes > 0 || !complete)
+	if (h->closing || !h->reading || h->eof_told || h->pending_bytes > 0 || !complete(h))
 		return;
 	h->eof_told = true;
 	h->io.input_ended = true;
@@ -278,11 +301,7 @@ static void tell_end(struct sp_h1 *h)
 		h->io.ev->on_trailers(h->io.arg, &f);
 	if (!h->closing && h->io.ev->on_eof)
 		h->io.ev->on_eof(h->io.arg);
-	/* A system that has answered and closes reads no more of the request. */
-	if (!h->closing && h->role == SP_H1_CLIENT && !h->switched && !h->write_done && (!h->persists || !h->carrier || h->peer_ended)) {
-		h->aborted = true;
-		close_io(h);
-	}
+	stop_asking(h);
 }
 
 static void on_later(struct sp_defer *d)
@@ -290,16 +309,37 @@ static void on_later(struct sp_defer *d)
 	tell_end(SP_CONTAINER_OF(d, struct sp_h1, later));
 }
 
+void sp_h1_tell_end_soon(struct sp_h1 *h)
+{
+	sp_defer(h->io.loop, &h->later, on_later);
+}
+
 /* Lends payload that is at the front of `in`; how much was taken. */
 static size_t lend(struct sp_h1 *h, struct sp_slice in)
 {
 	struct sp_slice v = sp_slice_make(in.p, in.n < h->pending_bytes ? in.n : (size_t)h->pending_bytes);
-	size_t took = h->io.ev->on_data(h->io.arg, &v, 1);
+	size_t took;
 
+	h->io.input_ended = h->switched ? h->carrier->input_ended : sp_http_body_done(&h->body);
+	took = h->io.ev->on_data(h->io.arg, &v, 1);
 	sp_must(took <= v.n);
 	h->io.bytes_in += took;
 	h->pending_bytes -= took;
 	return took;
+}
+
+/* What was left before is lent together with what follows it without framing between. Else nothing: this much is no error. */
+static void decode_on(struct sp_h1 *h, struct sp_slice in)
+{
+	struct sp_slice payload;
+
+	while (h->pending_bytes < in.n && h->body.state == SP_BODY_AWAITS_DATA && h->body.left > 0) {
+		struct sp_slice rest = sp_slice_make(in.p + h->pending_bytes, in.n - h->pending_bytes);
+
+		if (sp_http_body_feed(&h->body, rest, &payload) < 0)
+			return; /* told when what came before was taken */
+		h->pending_bytes += payload.n;
+	}
 }
 
 static size_t take_body(struct sp_h1 *h, struct sp_slice in)
@@ -312,9 +352,11 @@ static size_t take_body(struct sp_h1 *h, struct sp_slice in)
 		long n;
 
 		if (h->pending_bytes > 0) {
+			if (!h->switched)
+				decode_on(h, rest);
 			took = lend(h, rest);
 			used += took;
-			if (took == 0 || (h->pending_bytes > 0 && took < rest.n))
+			if (h->pending_bytes > 0)
 				break;
 			continue;
 		}
@@ -338,6 +380,12 @@ static size_t take_body(struct sp_h1 *h, struct sp_slice in)
 	return used;
 }
 
+/* The peer's message is complete, and taken. */
+static bool received(const struct sp_h1 *h)
+{
+	return h->body_known && !h->switched && sp_http_body_done(&h->body) && h->pending_bytes == 0;
+}
+
 static size_t on_data(void *arg, const struct sp_slice *v, unsigned n)
 {
 	struct sp_h1 *h = arg;
@@ -352,7 +400,7 @@ static size_t on_data(void *arg, const struct sp_slice *v, unsigned n)
 		used = sp_h1_take_heads(h, in);
 	if (h->body_known && !h->closing)
 		used += take_body(h, sp_slice_make(in.p + used, in.n - used));
-	if (h->role == SP_H1_CLIENT && h->body_known && !h->switched && sp_http_body_done(&h->body) && h->pending_bytes == 0 && used < in.n)
+	if (h->role == SP_H1_CLIENT && received(h) && used < in.n)
 		h->excess = true;
 	tell_end(h);
 	return used;
@@ -378,13 +426,14 @@ static void on_eof(void *arg)
 		}
 	}
 	tell_end(h);
+	stop_asking(h);
 }
 
 static void on_drain(void *arg)
 {
 	struct sp_h1 *h = arg;
 
-	if (!h->closing && h->io.ev && h->io.ev->on_drain)
+	if (!h->closing && !h->write_done && h->io.ev && h->io.ev->on_drain)
 		h->io.ev->on_drain(h->io.arg);
 }
 
@@ -423,10 +472,10 @@ static void h1_read_start(struct sp_stream *s)
 		return;
 	h->reading = true;
 	h->heard_mono_ms = sp_loop_now_ms(h->io.loop);
-	sp_defer(h->io.loop, &h->later, on_later);
+	sp_h1_tell_end_soon(h);
 	if (h->carrier)
 		sp_stream_read_start(h->carrier);
-	watch_silence(h);
+	sp_h1_watch_silence(h);
 }
 
 static void h1_read_stop(struct sp_stream *s)
@@ -492,7 +541,6 @@ struct sp_h1 *sp_h1_new(struct sp_stream *carrier, enum sp_h1_role role, const s
 void sp_h1_take_carrier(struct sp_h1 *h)
 {
 	h->heard_mono_ms = sp_loop_now_ms(h->io.loop);
-	h->peer_ended = h->carrier->input_ended;
 	sp_stream_attach(h->carrier, &carrier_events, h);
 	sp_stream_read_start(h->carrier);
 }
@@ -518,13 +566,13 @@ void sp_h1_discard(struct sp_h1 *h)
 
 static enum sp_h1_left left(const struct sp_h1 *h)
 {
-	bool received = h->body_known && !h->switched && sp_http_body_done(&h->body) && h->pending_bytes == 0;
-
 	if (h->aborted || (h->answered && !h->write_done))
 		return SP_H1_ABORT;
-	if (h->role == SP_H1_CLIENT && (!received || h->excess))
+	if (h->switched)
+		return SP_H1_FLUSH;
+	if (h->role == SP_H1_CLIENT && (!received(h) || h->excess))
 		return SP_H1_ABORT;
-	if (!received || h->cause.err || h->close || h->peer_ended || !h->persists || h->switched ||
+	if (!received(h) || h->cause.err || h->close || h->peer_ended || !h->persists ||
 	    (h->answered && h->encoder.framing == SP_BODY_UNTIL_CLOSE))
 		return SP_H1_FLUSH;
 	return SP_H1_REUSABLE;

@@ -59,14 +59,17 @@ int sp_h1_respond(struct sp_h1 *h, const struct sp_msg_response *r, struct sp_sl
 		return SP_EINVAL;
 	if (h->closing || !h->carrier)
 		return SP_ECLOSED;
-	h->close = close || !h->persists || h->peer_ended || how.framing == SP_BODY_UNTIL_CLOSE || body_is_doubtful(h, r->status);
+	h->close = close || !h->persists || h->peer_ended || how.framing == SP_BODY_UNTIL_CLOSE ||
+		   body_is_doubtful(h, r->status);
 	how.close = h->close;
 	err = sp_msg_response_write(r, &how, &h->out);
 	if (err < 0)
 		return err;
 	h->answered = true;
 	h->switched = r->switched;
-	if (h->may_switch && !h->switched)
+	if (h->may_switch && h->reading)
+		sp_h1_tell_end_soon(h);
+	else if (h->may_switch && !h->switched)
 		h->eof_told = h->io.input_ended = true;
 	sp_http_encoder_init(&h->encoder, how.framing, r->has_length ? r->length : 0);
 	sp_h1_flush_soon(h);
