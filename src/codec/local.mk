@@ -25,7 +25,8 @@ tests_unit_test_codec_SOURCES = tests/unit/run.h tests/unit/fail_malloc.h \
   tests/unit/codec/main.c tests/unit/codec/suites.h tests/unit/codec/http1_cases.h \
   tests/unit/codec/test_authority.c tests/unit/codec/test_body.c tests/unit/codec/test_credentials.c \
   tests/unit/codec/test_encoder.c tests/unit/codec/test_fields.c tests/unit/codec/test_hop.c tests/unit/codec/test_http1.c \
-  tests/unit/codec/test_outcome.c tests/unit/codec/test_paths.c tests/unit/codec/test_problem.c tests/unit/codec/test_rewrite.c tests/unit/codec/test_socks5.c \
+  tests/unit/codec/test_message.c tests/unit/codec/test_outcome.c tests/unit/codec/test_paths.c tests/unit/codec/test_problem.c \
+  tests/unit/codec/test_rewrite.c tests/unit/codec/test_socks5.c \
   tests/unit/codec/test_upgrade.c
 tests_unit_test_codec_LDADD = $(SP_CODEC_LIBS) $(CHECK_LIBS)
 tests_unit_test_codec_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc

@@ -502,7 +502,7 @@ int sp_msg_response_write(const struct sp_msg_response *r, const struct sp_msg_r
 	bool length = how->framing == SP_BODY_LENGTH || (how->framing == SP_BODY_NONE && r->has_length && status != 204);
 	int err;
 
-	if (status < 101 || status > 999 || (how->upgrade.p && !sp_http_is_token(how->upgrade)))
+	if (status < (r->switched ? 101 : 200) || status > 999 || (how->upgrade.p && !sp_http_is_token(how->upgrade)))
 		return SP_EINVAL;
 	err = sp_buf_printf(b, "HTTP/1.1 %u %s\r\n", status, sp_http_reason(status));
 	if (err == 0)

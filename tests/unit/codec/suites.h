@@ -18,6 +18,7 @@ Suite *sp_suite_encoder(void);
 Suite *sp_suite_fields(void);
 Suite *sp_suite_hop(void);
 Suite *sp_suite_http1(void);
+Suite *sp_suite_message(void);
 Suite *sp_suite_outcome(void);
 Suite *sp_suite_paths(void);
 Suite *sp_suite_problem(void);
