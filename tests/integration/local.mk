@@ -19,6 +19,7 @@ SP_INTEGRATION_TESTS = \
   tests/integration/test_requests.py \
   tests/integration/test_requests_bulk.py \
   tests/integration/test_requests_clients.py \
+  tests/integration/test_requests_systems.py \
   tests/integration/test_secrets.py \
   tests/integration/test_smuggling.py \
   tests/integration/test_socks5.py \

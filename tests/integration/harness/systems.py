@@ -41,13 +41,13 @@ class Web:
 
     def __init__(self, t):
         self.loop = asyncio.new_event_loop()
-        self.seen, self.connections = [], {}
+        self.seen, self.connections, self.arrived = [], {}, threading.Condition()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         t.defer(self.close)
 
-    def add(self, name="system", answer=None, raw=None):
-        """raw(reader, writer): a coroutine for the whole connection, in place of answer."""
+    def add(self, name="system", answer=None, raw=None, tls=None):
+        """raw(reader, writer): a coroutine for the whole connection, in place of answer. tls: an ssl.SSLContext."""
         async def serve(reader, writer):
             self.connections[name] = self.connections.get(name, 0) + 1
             try:
@@ -56,13 +56,18 @@ class Web:
                 else:
                     while await self._one(name, answer, reader, writer):
                         pass
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 pass
             finally:
                 writer.close()
-        future = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20), self.loop)
+        future = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls), self.loop)
         host, port = future.result(HANG_S).sockets[0].getsockname()
         return f"{host}:{port}"
+
+    def wait(self, name):
+        """Blocks until a request has reached the system of this name."""
+        with self.arrived:
+            check(self.arrived.wait_for(lambda: any(s.system == name for s in self.seen), HANG_S), f"no request reached {name}")
 
     async def _one(self, name, answer, reader, writer):
         try:
@@ -73,7 +78,9 @@ class Web:
         if (seen.get("expect") or "").lower() == "100-continue":
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await read_body(seen, reader)
-        self.seen.append(seen)
+        with self.arrived:
+            self.seen.append(seen)
+            self.arrived.notify_all()
         if answer:
             return await answer(seen, writer)
         body = seen.json()
