@@ -37,4 +37,9 @@ noinst_PROGRAMS += tests/fuzz/fuzz_front
 tests_fuzz_fuzz_front_SOURCES = tests/fuzz/fuzz_front.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_front_LDADD = $(SP_FRONT_LIBS)
 tests_fuzz_fuzz_front_LDFLAGS = $(SP_FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_h1
+tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_h1_LDADD = $(SP_H1_LIBS)
+tests_fuzz_fuzz_h1_LDFLAGS = $(SP_FUZZ_LINK)
 endif
