@@ -16,7 +16,7 @@ if ENABLE_TESTS
 check_PROGRAMS += tests/unit/test_auth
 TESTS += tests/unit/test_auth
 tests_unit_test_auth_SOURCES = tests/unit/auth/main.c tests/unit/run.h tests/unit/auth/suites.h tests/unit/auth/fixture.h \
-  tests/unit/auth/fixture.c tests/unit/net/certs.c tests/unit/net/certs.h tests/unit/net/web.c tests/unit/net/web.h tests/unit/auth/test_chain.c tests/unit/auth/test_host.c tests/unit/auth/test_load.c tests/unit/auth/test_plugins.c \
+  tests/unit/auth/fixture.c tests/unit/net/certs.c tests/unit/net/certs.h tests/unit/net/web.c tests/unit/net/web.h tests/unit/auth/test_chain.c tests/unit/auth/test_claims.c tests/unit/auth/test_host.c tests/unit/auth/test_load.c tests/unit/auth/test_plugins.c \
   tests/unit/auth/test_tickets.c
 tests_unit_test_auth_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
   -DSP_TEST_MODULE_DIR='"$(abs_top_builddir)/tests/unit/auth/broken/.libs"'

@@ -25,7 +25,7 @@ tests_unit_test_net_SOURCES = tests/unit/run.h \
   tests/unit/net/web.c tests/unit/net/web.h \
   tests/unit/net/test_loop.c tests/unit/net/test_stream.c tests/unit/net/test_stream_bulk.c \
   tests/unit/net/test_tcp.c tests/unit/net/test_dial.c tests/unit/net/test_tls.c \
-  tests/unit/net/test_tls_data.c tests/unit/net/test_fetch.c
+  tests/unit/net/test_tls_data.c tests/unit/net/test_fetch.c tests/unit/net/test_websocket.c
 # Faults and short waits: these calls of the library go through the tests.
 tests_unit_test_net_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_timer_start -Wl,--wrap=uv_tcp_connect \
   -Wl,--wrap=uv_getaddrinfo -Wl,--wrap=uv_freeaddrinfo -Wl,--wrap=uv_cancel

@@ -9,5 +9,6 @@ Suite *suite_auth_tickets(void);
 Suite *suite_auth_plugins(void);
 Suite *suite_auth_htpasswd(void);
 Suite *suite_auth_host(void);
+Suite *sp_suite_claims(void);
 
 #endif

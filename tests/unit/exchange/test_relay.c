@@ -12,6 +12,7 @@ static struct {
 	struct sp_cause cause;
 	uint64_t up, down;
 	enum sp_relay_side failed;
+	struct sp_stream *given_back;
 } done;
 
 static void on_done(void *arg, const struct sp_cause *cause, uint64_t up, uint64_t down)
@@ -21,6 +22,7 @@ static void on_done(void *arg, const struct sp_cause *cause, uint64_t up, uint64
 	done.up = up;
 	done.down = down;
 	done.failed = sp_relay_failed(relay);
+	done.given_back = sp_relay_take_a(relay);
 	if (cause)
 		done.cause = *cause;
 }
@@ -579,6 +581,111 @@ START_TEST(trailers_are_handed_on)
 }
 END_TEST
 
+/* ---- a request on its way: a is held -------------------------------------------------------------------------------- */
+
+static const struct sp_relay_options held = { .hold = true };
+
+/* The client's stream is whole: it is answered by whoever gets it back. */
+static void answer_given_back(void)
+{
+	static const struct sp_stream_events nobody = { 0 };
+
+	ck_assert_ptr_nonnull(done.given_back);
+	sp_stream_attach(done.given_back, &nobody, NULL);
+	ck_assert_int_ge(sp_stream_write(done.given_back, "502", 3), 0);
+	sp_stream_close(done.given_back, SP_CLOSE_FLUSH);
+	peer_expect_str(&client, "502");
+	peer_await_eof(&client);
+}
+
+START_TEST(held_and_refused)
+{
+	open_both(_i, held);
+	peer_send_str(&client, "body");
+	peer_expect_str(&origin, "body");
+	sp_stream_close(origin.s, SP_CLOSE_ABORT);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_B);
+	ck_assert_int_ne(done.cause.err, 0);
+	ck_assert_uint_eq(done.up, 4);
+	answer_given_back();
+}
+END_TEST
+
+START_TEST(held_and_aborted)
+{
+	struct sp_cause why = { .err = SP_ETIMEOUT };
+
+	open_both(_i, held);
+	peer_send_str(&client, "body");
+	peer_expect_str(&origin, "body");
+	sp_relay_abort(relay, &why);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_SELF);
+	ck_assert_int_eq(done.cause.err, SP_ETIMEOUT);
+	answer_given_back();
+}
+END_TEST
+
+START_TEST(held_and_silent)
+{
+	struct sp_relay_options opt = { .hold = true, .half_closed_ms = 10 };
+
+	open_both(PAIR, opt);
+	sp_stream_shutdown_write(client.s);
+	peer_await_eof(&origin);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_SELF);
+	ck_assert_int_eq(done.cause.err, SP_ETIMEOUT);
+	answer_given_back();
+}
+END_TEST
+
+/* The client is gone: nothing is given back. */
+START_TEST(held_client_leaves)
+{
+	open_both(_i, held);
+	sp_stream_close(client.s, SP_CLOSE_ABORT);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_A);
+	ck_assert_ptr_null(done.given_back);
+}
+END_TEST
+
+/* Once it is answered, a failure of the far side is the client's, too. */
+START_TEST(released_and_reset)
+{
+	open_both(_i, held);
+	peer_send_str(&client, "body");
+	peer_expect_str(&origin, "body");
+	sp_relay_release(relay, 0);
+	peer_send_str(&origin, "half an ans");
+	peer_expect_str(&client, "half an ans");
+	sp_stream_close(origin.s, SP_CLOSE_ABORT);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_B);
+	ck_assert_ptr_null(done.given_back);
+	ck_assert_uint_eq(client.eof, 0);
+}
+END_TEST
+
+START_TEST(released_and_finished)
+{
+	open_both(_i, held);
+	peer_send_str(&client, "body");
+	sp_stream_shutdown_write(client.s);
+	peer_expect_str(&origin, "body");
+	sp_relay_release(relay, 0);
+	peer_send_str(&origin, "answer");
+	sp_stream_shutdown_write(origin.s);
+	peer_expect_str(&client, "answer");
+	peer_await_eof(&client);
+	await_count(&done.calls, 1);
+	ck_assert_int_eq(done.failed, SP_RELAY_NONE);
+	ck_assert_ptr_null(done.given_back);
+}
+END_TEST
+
 Suite *sp_suite_relay(void)
 {
 	Suite *s = suite_create("exchange/relay");
@@ -607,6 +714,12 @@ Suite *sp_suite_relay(void)
 	tcase_add_test(t, dead_on_arrival);
 	tcase_add_loop_test(t, ends_in_order_and_reads_no_more, 0, 3);
 	tcase_add_test(t, trailers_are_handed_on);
+	tcase_add_loop_test(t, held_and_refused, 0, 2);
+	tcase_add_loop_test(t, held_and_aborted, 0, 2);
+	tcase_add_test(t, held_and_silent);
+	tcase_add_loop_test(t, held_client_leaves, 0, 2);
+	tcase_add_loop_test(t, released_and_reset, 0, 2);
+	tcase_add_loop_test(t, released_and_finished, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

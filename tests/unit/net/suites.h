@@ -11,5 +11,6 @@ Suite *sp_suite_dial(void);
 Suite *sp_suite_tls(void);
 Suite *sp_suite_tls_data(void);
 Suite *sp_suite_fetch(void);
+Suite *sp_suite_websocket(void);
 
 #endif
