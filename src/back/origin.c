@@ -5,7 +5,7 @@
 #include "base/must.h"
 #include "net/tcp.h"
 
-enum call_state { DIALLING, HANDSHAKE, ASKED, ANSWERED };
+enum call_state { DIALLING, HANDSHAKE, ASKED, ANSWERED, FAILED };
 
 struct sp_origin_call {
 	struct sp_list node;
@@ -194,11 +194,15 @@ static void on_over(void *arg)
 	if (c->repeat && c->x) {
 		c->repeat = false;
 		c->repeated = true;
+		sp_timer_stop(c->os->loop, &c->timer);
 		dial(c);
 		return;
 	}
-	/* A receiver of the stream that cancels the open has heard of the failure already. */
-	forget(c);
+	/* The stream's receiver has heard of the failure, and cancels: now, or later. */
+	if (c->x)
+		c->state = FAILED;
+	else
+		forget(c);
 }
 
 static const struct sp_h1_client_events h1_events = { .on_interim = on_interim, .on_response = on_response, .on_over = on_over };
@@ -361,7 +365,7 @@ void sp_origin_cancel(struct sp_origin_call **cp)
 		return;
 	c->x = NULL;
 	sp_timer_stop(c->os->loop, &c->timer);
-	if (c->state == DIALLING || c->state == HANDSHAKE)
+	if (c->state == DIALLING || c->state == HANDSHAKE || c->state == FAILED)
 		forget(c);
 	else if (!c->handed && c->state == ASKED)
 		sp_origin_drop(sp_h1_io(c->h1), SP_CLOSE_ABORT);

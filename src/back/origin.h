@@ -3,6 +3,7 @@
  *
  *   DIALLING -> HANDSHAKE -> ASKED -> (called back) -> ANSWERED -> gone, when the stream is closed
  *               (https)      ASKED -> DIALLING: an idle connection ended without a word, and the request may be repeated
+ *                            ASKED -> FAILED: the stream ended in its receiver's hands; gone when that cancels
  *
  * Idle connections are watched and closed when the system ends them or says anything. */
 #ifndef SP_BACK_ORIGIN_H

@@ -5,6 +5,7 @@
 #include "../run.h"
 
 Suite *sp_suite_direct(void);
+Suite *sp_suite_origin(void);
 Suite *sp_suite_pool(void);
 Suite *sp_suite_connectors(void);
 Suite *sp_suite_credential(void);
