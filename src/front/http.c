@@ -9,6 +9,7 @@
  * The head is read strictly (codec/http1) and whole; bytes after it stay in the stream for whoever is next. */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/must.h"
@@ -37,6 +38,7 @@ struct http {
 	bool head_method; /* HEAD: answers have no content */
 	bool was_known;	  /* a request on this connection had a credential that was accepted */
 	struct sp_h1 *h1; /* MESSAGE: has the connection */
+	struct sp_auth_run *user_run; /* IDENTIFIED: awaits the chain's verdict on the user's own token */
 	bool relayed;	  /* the relay has its stream */
 	char accept[SP_WEBSOCKET_ACCEPT_SIZE]; /* of the client's Sec-WebSocket-Key; "": it sent none */
 };
@@ -118,6 +120,7 @@ static bool take_back(struct http *h, enum sp_h1_left *left)
 {
 	struct sp_stream *carrier = sp_h1_release(&h->h1, left);
 
+	sp_auth_cancel(&h->user_run);
 	h->persistent = *left == SP_H1_REUSABLE;
 	if (carrier)
 		sp_conn_resume(&h->conn, carrier);
@@ -348,14 +351,55 @@ static size_t on_data(struct sp_conn *c, struct sp_slice in)
 
 /* ---- events --------------------------------------------------------------------------- */
 
+/* Whose claims the system may get: the user's, if the caller sent a token of one. A token that is not accepted, or is another tenant's,
+ * leaves nobody's; the request goes on, for the system may judge the user by other means. */
+static void on_user(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause)
+{
+	struct http *h = arg;
+	struct sp_session *s = &h->conn.session;
+	const char *tenant = s->x.identity.tenant;
+	bool same = outcome == SP_OUTCOME_OK && id->tenant && tenant && strcmp(id->tenant, tenant) == 0;
+
+	h->user_run = NULL;
+	free(s->x.claims);
+	s->x.claims = same ? sp_strdup(id->claims) : NULL;
+	if (!same)
+		sp_log(SP_LOG_NOTICE, SP_EV_EXCHANGE, "the user's token is not accepted: no claims for the system", SP_KV_STR("exchange", s->x.id),
+		       SP_KV_STR("outcome", outcome == SP_OUTCOME_OK ? "tenant_conflict" : sp_outcome_row(outcome)->word), SP_KV_CAUSE(cause));
+	sp_session_open(s);
+}
+
+/* Whether its verdict is awaited. */
+static bool identify_user(struct http *h)
+{
+	struct sp_session *s = &h->conn.session;
+	const struct sp_conf *conf = s->env->conf;
+	struct sp_auth_request req = { .kind = SP_AUTH_BEARER, .conn_id = s->x.conn_id, .listener = s->x.listener, .client_addr = s->x.client,
+				       .secret = sp_http_user_token(&s->x.request->fields) };
+
+	if (!req.secret.p || !s->x.claims)
+		return false;
+	if (req.secret.n <= conf->limits.token_bytes)
+		h->user_run = sp_auth_start(s->env->auth_worker, (unsigned)h->conn.client.front->conf.chain, &req, true,
+					    conf->timeouts.auth_ms, on_user, h);
+	if (h->user_run)
+		return true;
+	free(s->x.claims);
+	s->x.claims = NULL;
+	return false;
+}
+
 static void on_identified(struct sp_session *s)
 {
 	struct http *h = http_of(sp_conn_of(s));
 
 	h->attempts = 0;
 	h->was_known = h->was_known || s->x.identity.principal;
-	if (s->x.request)
+	if (s->x.request) {
 		sp_front_claims(s->env, h->conn.client.front->conf.chain, &s->x);
+		if (identify_user(h))
+			return;
+	}
 	sp_session_open(s);
 }
 

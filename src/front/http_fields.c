@@ -7,6 +7,7 @@
 #define FIELD_LOCATION "SAP-Connectivity-SCC-Location_ID"
 #define FIELD_REGION "SAP-Connectivity-Region-Configuration-Id"
 #define FIELD_SERVICE_TOKEN "SAP-CP-Connectivity-Service-Token"
+#define FIELD_USER_TOKEN "SAP-Connectivity-Authentication"
 
 /* A token may come with or without its scheme. */
 static struct sp_slice without_bearer(struct sp_slice v)
@@ -19,7 +20,7 @@ static struct sp_slice without_bearer(struct sp_slice v)
 /* Two of one of these would let two readers see two callers. */
 static bool is_ambiguous(const struct sp_fields *f)
 {
-	static const char *const once[] = { SP_HTTP_CREDENTIAL, FIELD_LOCATION, SP_FIELD_LOCATION, FIELD_REGION, FIELD_SERVICE_TOKEN };
+	static const char *const once[] = { SP_HTTP_CREDENTIAL, FIELD_USER_TOKEN, FIELD_LOCATION, SP_FIELD_LOCATION, FIELD_REGION, FIELD_SERVICE_TOKEN };
 	struct sp_slice a = sp_fields_get(f, FIELD_LOCATION), b = sp_fields_get(f, SP_FIELD_LOCATION);
 	size_t i;
 
@@ -82,4 +83,9 @@ int sp_http_read_credential(const struct sp_fields *f, size_t limit, char *scrat
 	}
 	req->service_token = without_bearer(sp_fields_get(f, FIELD_SERVICE_TOKEN));
 	return req->secret.n > limit || req->service_token.n > limit ? SP_ETOOBIG : 0;
+}
+
+struct sp_slice sp_http_user_token(const struct sp_fields *f)
+{
+	return without_bearer(sp_fields_get(f, FIELD_USER_TOKEN));
 }

@@ -14,4 +14,7 @@ const char *sp_http_read_route(const struct sp_fields *f, struct sp_exchange *x)
  * credential. 0, SP_EPROTO or SP_ETOOBIG. */
 int sp_http_read_credential(const struct sp_fields *f, size_t limit, char *scratch, size_t size, struct sp_auth_request *req);
 
+/* The token of the user on whose behalf the caller asks (SAP-Connectivity-Authentication), without its scheme; absent: none. */
+struct sp_slice sp_http_user_token(const struct sp_fields *f);
+
 #endif

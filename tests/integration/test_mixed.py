@@ -36,7 +36,10 @@ def one(house, rng, i):
     method, body = rng.choice((("GET", b""), ("GET", b""), ("POST", b"content-%d" % i), ("PUT", b"chunked-%d" % i)))
     lines = [f"{method} http://h{host}.virtual/r/{i} HTTP/1.1", f"Host: h{host}.virtual",
              f"Proxy-Authorization: Bearer {house.tokens[p]}", f"SAP-Connectivity-SCC-Location_ID: l{location}",
-             "X-Principal: root", "x_tenant: t9", "SAP-Connectivity-Authentication: Bearer x"]
+             "X-Principal: root", "x_tenant: t9"]
+    if rng.random() < 0.3:  # another caller of that tenant, on this user's behalf
+        lines[2] = f"Proxy-Authorization: Bearer {house.tokens[(p + TENANTS) % PRINCIPALS]}"
+        lines.append(f"SAP-Connectivity-Authentication: Bearer {house.tokens[p]}")
     if method == "POST":
         lines.append(f"Content-Length: {len(body)}")
         payload = body

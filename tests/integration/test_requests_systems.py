@@ -164,6 +164,22 @@ def _(t):
     equal([n for n in w.seen[-1].names() if n.replace("_", "-").startswith("x-")], [], "where nobody is asked")
 
 
+@test("a user's own token beside the caller's: its claims if the chain accepts it, else nobody's")
+def _(t):
+    w, gw = Web(t), Gateway(t)
+    gw.connector("c1", {"sys.virtual:80": web(w.add(), principal_header=[{"claim": "sub", "header": "X-User"}])})
+    sp = gw.proxy({"apps": [gw.idp.plugin()]})
+    app, token = gw.idp.token("acme", sub="app"), gw.idp.token
+    with Client(sp.address("http")) as c:
+        for user, want in ((None, "app"), (token("acme", sub="bob"), "bob"), (gw.idp.forged("acme", sub="bob"), None), (token("other", sub="eve"), None),
+                           (token("acme", sub="late", lifetime_s=-60), None), ("x" * 6000, None), (token("acme", sub="ann"), "ann")):
+            fields = [f"SAP-Connectivity-Authentication: Bearer {user}"] if user else []
+            equal(c.ask("GET", "http://sys.virtual/", f"Proxy-Authorization: Bearer {app}", *fields).status, 200, str(want))
+            equal((w.seen[-1].get("x-user"), w.seen[-1].get("sap-connectivity-authentication")), (want, None), str(want))
+        r = c.ask("GET", "http://sys.virtual/", f"Proxy-Authorization: Bearer {app}", *[f"SAP-Connectivity-Authentication: Bearer {token('acme', sub='bob')}"] * 2)
+        equal(r.status, 400, "two of them")
+
+
 @test("all in one: requests without a tunnel")
 def _(t):
     w, sp = Web(t), all_in_one(t)
