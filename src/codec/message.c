@@ -126,9 +126,9 @@ int sp_msg_response_from_http1(const struct sp_http_response *r, struct sp_slice
 }
 
 /* ---- long values in HTTP/2 ---------------------------------------------------------------------------------------
-
- * HPACK decoders bound a string (nghttp2: 64 KiB, and the connection ends above it). A longer value goes on in fields of a name of
- * ours, right after its own; right after the pseudo-fields they go on with :path. */
+ *
+ * HPACK decoders bound a string (nghttp2: 64 KiB, and the connection ends above it). A longer value goes on in fields
+ * of a name of ours, right after its own; right after the pseudo-fields they go on with :path. */
 
 #define CONTINUED "sallyport-continued"
 #define STRING_MAX_BYTES (48u * 1024)
@@ -176,7 +176,8 @@ static int join(const struct sp_fields *in, struct sp_fields *out, char **mem_ou
 		}
 		if (!last || f->value.n == 0)
 			return sp_http_refuse(SP_EPROTO, SP_HTTP_REFUSAL_H2_NAME);
-		if (last->value.p != (const uint8_t *)*mem_out + used - last->value.n || used == 0) { /* its first piece is elsewhere */
+		/* Its first piece is elsewhere. */
+		if (last->value.p != (const uint8_t *)*mem_out + used - last->value.n || used == 0) {
 			memcpy(*mem_out + used, last->value.p, last->value.n);
 			last->value.p = (const uint8_t *)*mem_out + used;
 			used += last->value.n;
@@ -263,7 +264,8 @@ static int check_pseudo(struct sp_msg_request *q, struct sp_slice scheme)
 		return refuse(SP_HTTP_REFUSAL_H2_SCHEME);
 	if (!is_path(q))
 		return refuse(SP_HTTP_REFUSAL_H2_PATH);
-	if (sp_slice_eq_str(q->method, "CONNECT") != (q->protocol.p != NULL) || (q->protocol.p && !sp_http_is_token(q->protocol)))
+	if (sp_slice_eq_str(q->method, "CONNECT") != (q->protocol.p != NULL) ||
+	    (q->protocol.p && !sp_http_is_token(q->protocol)))
 		return refuse(SP_HTTP_REFUSAL_H2_PROTOCOL);
 	return 0;
 }
@@ -284,7 +286,8 @@ static int from_http2(const struct sp_fields *head, bool has_body, struct sp_msg
 		const struct sp_field *f = &head->v[i];
 
 		if (f->name.n > 0 && f->name.p[0] == ':')
-			err = q.fields.count > 0 ? refuse(SP_HTTP_REFUSAL_H2_PSEUDO_ORDER) : take_pseudo(&q, f, &seen, &scheme);
+			err = q.fields.count > 0 ? refuse(SP_HTTP_REFUSAL_H2_PSEUDO_ORDER)
+						 : take_pseudo(&q, f, &seen, &scheme);
 		else
 			err = take_field(&q, f);
 	}
@@ -330,7 +333,8 @@ void sp_msg_response_from_http2(unsigned status, const struct sp_fields *head, b
 	out->outcome = SP_OUTCOME_OK;
 	out->fields.count = 0;
 	for (i = 0; i < head->count; i++)
-		if (head->v[i].name.n > 0 && head->v[i].name.p[0] != ':' && !sp_slice_eq_str(head->v[i].name, "content-length"))
+		if (head->v[i].name.n > 0 && head->v[i].name.p[0] != ':' &&
+		    !sp_slice_eq_str(head->v[i].name, "content-length"))
 			out->fields.v[out->fields.count++] = head->v[i];
 }
 
@@ -351,8 +355,8 @@ static int add_length(uint64_t length, char scratch[SP_LENGTH_TEXT_SIZE], struct
 	return sp_fields_add(out, SP_SLICE("content-length"), sp_slice_str(scratch));
 }
 
-int sp_msg_request_to_http2(const struct sp_msg_request *r, const char *authority, bool extended, char scratch[SP_LENGTH_TEXT_SIZE],
-			struct sp_fields *out)
+int sp_msg_request_to_http2(const struct sp_msg_request *r, const char *authority, bool extended,
+			    char scratch[SP_LENGTH_TEXT_SIZE], struct sp_fields *out)
 {
 	bool switches = extended && r->protocol.p;
 	int err;
@@ -451,7 +455,8 @@ static int write_fields(struct sp_buf *b, const struct sp_fields *f)
 }
 
 /* The part of a connection's own fields that both heads have. */
-static int write_hop(struct sp_buf *b, enum sp_http_framing framing, bool has_length, uint64_t length, struct sp_slice upgrade, bool close)
+static int write_hop(struct sp_buf *b, enum sp_http_framing framing, bool has_length, uint64_t length,
+		     struct sp_slice upgrade, bool close)
 {
 	int err = 0;
 
@@ -475,15 +480,20 @@ static int finish(struct sp_buf *b, size_t before, int err)
 	return err;
 }
 
-int sp_msg_request_write(const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *fields, struct sp_buf *b)
+int sp_msg_request_write(const struct sp_msg_request *r, struct sp_slice host, const struct sp_fields *fields,
+			 struct sp_buf *b)
 {
 	enum sp_http_framing framing = sp_msg_request_framing(r);
 	size_t before = b->len;
 	int err;
 
-	if (!sp_http_is_token(r->method) || !is_path(r) || !sp_http_is_value(host) || (r->protocol.p && !sp_http_is_token(r->protocol)))
+	if (!sp_http_is_token(r->method) || !is_path(r) || !sp_http_is_value(host) ||
+	    (r->protocol.p && !sp_http_is_token(r->protocol)))
 		return SP_EINVAL;
-	err = append_all(b, (const struct sp_slice[]){ r->method, SP_SLICE(" "), r->path, SP_SLICE(" HTTP/1.1\r\nHost: "), host, SP_SLICE("\r\n") }, 6);
+	err = append_all(b,
+			 (const struct sp_slice[]){ r->method, SP_SLICE(" "), r->path, SP_SLICE(" HTTP/1.1\r\nHost: "),
+						    host, SP_SLICE("\r\n") },
+			 6);
 	if (err == 0)
 		err = write_fields(b, fields);
 	if (err == 0 && r->expects)
@@ -499,7 +509,8 @@ int sp_msg_response_write(const struct sp_msg_response *r, const struct sp_msg_r
 {
 	size_t before = b->len;
 	unsigned status = r->switched ? 101 : r->status;
-	bool length = how->framing == SP_BODY_LENGTH || (how->framing == SP_BODY_NONE && r->has_length && status != 204);
+	bool length =
+	    how->framing == SP_BODY_LENGTH || (how->framing == SP_BODY_NONE && r->has_length && status != 204);
 	int err;
 
 	if (status < (r->switched ? 101 : 200) || status > 999 || (how->upgrade.p && !sp_http_is_token(how->upgrade)))
@@ -508,7 +519,8 @@ int sp_msg_response_write(const struct sp_msg_response *r, const struct sp_msg_r
 	if (err == 0)
 		err = write_fields(b, &r->fields);
 	if (err == 0)
-		err = write_hop(b, how->framing, length, r->has_length ? r->length : 0, r->switched ? how->upgrade : SP_SLICE_NONE, how->close);
+		err = write_hop(b, how->framing, length, r->has_length ? r->length : 0,
+				r->switched ? how->upgrade : SP_SLICE_NONE, how->close);
 	return finish(b, before, err);
 }
 

@@ -1,4 +1,5 @@
-/* What the files of this folder share. message.c: both directions of one exchange as a stream. server.c, client.c: the heads. */
+/* What the files of this folder share. message.c: both directions of one exchange as a stream. server.c, client.c: the
+ * heads. */
 #ifndef SP_H1_INTERNAL_H
 #define SP_H1_INTERNAL_H
 
@@ -19,22 +20,22 @@ struct sp_h1 {
 	bool switched;		   /* bytes both ways, no framing */
 	/* reading */
 	struct sp_http_body body;
-	bool body_known;	   /* client: the final head has come */
+	bool body_known; /* client: the final head has come */
 	bool reading, eof_told;
-	bool excess;		   /* client: bytes after the response */
-	uint64_t pending_bytes;	   /* payload at the front of what the carrier lends next: decoded already, not taken yet */
+	bool excess; /* client: bytes after the response */
+	uint64_t pending_bytes; /* payload at the front of what the carrier lends next: decoded, not taken yet */
 	uint64_t silence_ms, heard_mono_ms;
 	struct sp_timer silence;
 	/* writing */
 	struct sp_http_encoder encoder;
-	bool answered;		   /* a head was sent: a response, or the client's request */
+	bool answered; /* a head was sent: a response, or the client's request */
 	bool write_done;
-	bool close;		   /* server: our head said so */
-	struct sp_buf out;	   /* leaves at the end of the turn */
-	struct sp_buf end;	   /* the end of the body with its trailers; "": none were given */
+	bool close;	   /* server: our head said so */
+	struct sp_buf out; /* leaves at the end of the turn */
+	struct sp_buf end; /* the end of the body with its trailers; "": none were given */
 	struct sp_defer flush, later;
 	/* the end */
-	bool closing;		   /* the io takes no more calls; on_closed is on its way, or told */
+	bool closing; /* the io takes no more calls; on_closed is on its way, or told */
 	bool aborted;
 	struct sp_cause cause;
 	struct sp_defer gone;
@@ -53,7 +54,8 @@ struct sp_h1 {
 	void *arg;
 };
 
-struct sp_h1 *sp_h1_new(struct sp_stream *carrier, enum sp_h1_role role, const struct sp_h1_options *opt); /* NULL: no memory */
+/* NULL: no memory. */
+struct sp_h1 *sp_h1_new(struct sp_stream *carrier, enum sp_h1_role role, const struct sp_h1_options *opt);
 /* Attaches to the carrier; from here on the exchange is its reader. */
 void sp_h1_take_carrier(struct sp_h1 *h);
 void sp_h1_discard(struct sp_h1 *h); /* never attached to */

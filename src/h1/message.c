@@ -1,8 +1,8 @@
 /* Both bodies of one exchange as a stream.
  *
- * Reading: the carrier lends bytes; payload is lent on as parts of them, without a copy. What the reader leaves stays in the carrier:
- * pending_bytes says how much of its front was decoded before. Writing: framing around the payload; small pieces leave together at the
- * end of the turn, so that head, body and end of a short response are one write.
+ * Reading: the carrier lends bytes; payload is lent on as parts of them, without a copy. What the reader leaves stays
+ * in the carrier: pending_bytes says how much of its front was decoded before. Writing: framing around the payload;
+ * small pieces leave together at the end of the turn, so that head, body and end of a short response are one write.
  *
  * io: OPEN -> CLOSING (close(), a failure, or the carrier's end) -> on_closed -> sp_h1_release() */
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static struct sp_h1 *of(struct sp_stream *s)
 	return SP_CONTAINER_OF(s, struct sp_h1, io);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void on_gone(struct sp_defer *d)
 {
@@ -167,7 +167,8 @@ static ssize_t h1_writev(struct sp_stream *s, const struct sp_slice *v, unsigned
 	if (total == 0)
 		return queued(h);
 	if (!h->answered || (!h->switched && sp_http_encoder_frame(&h->encoder, total, &f) < 0)) {
-		sp_h1_fail(h, SP_EPROTO, h->answered ? "a body longer than its Content-Length" : "a body before its head");
+		sp_h1_fail(h, SP_EPROTO,
+			   h->answered ? "a body longer than its Content-Length" : "a body before its head");
 		return SP_ECLOSED;
 	}
 	if (h->send_max_bytes && total > h->send_max_bytes - s->bytes_out && !h->switched) {
@@ -254,7 +255,8 @@ void sp_h1_watch_silence(struct sp_h1 *h)
 	uint64_t silent = sp_loop_now_ms(h->io.loop) - h->heard_mono_ms;
 
 	if (h->silence_ms > 0 && h->reading && awaits_body(h))
-		sp_timer_start(h->io.loop, &h->silence, silent < h->silence_ms ? h->silence_ms - silent : 0, on_silence);
+		sp_timer_start(h->io.loop, &h->silence, silent < h->silence_ms ? h->silence_ms - silent : 0,
+			       on_silence);
 }
 
 static void on_silence(struct sp_timer *t)
@@ -328,7 +330,8 @@ static size_t lend(struct sp_h1 *h, struct sp_slice in)
 	return took;
 }
 
-/* What was left before is lent together with what follows it without framing between. Else nothing: this much is no error. */
+/* What was left before is lent together with what follows it without framing between. Else nothing: this much is no
+ * error. */
 static void decode_on(struct sp_h1 *h, struct sp_slice in)
 {
 	struct sp_slice payload;
@@ -415,7 +418,8 @@ static void on_eof(void *arg)
 	if (h->closing)
 		return;
 	if (h->role == SP_H1_CLIENT && !h->body_known) {
-		sp_h1_fail(h, h->reused && !h->heard ? SP_ERETRY : SP_ECLOSED, "the system closed the connection before it answered");
+		sp_h1_fail(h, h->reused && !h->heard ? SP_ERETRY : SP_ECLOSED,
+			   "the system closed the connection before it answered");
 		return;
 	}
 	if (!h->switched) {
@@ -498,7 +502,7 @@ static const struct sp_stream_ops h1_ops = {
 	.trailers = h1_trailers,
 };
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 struct sp_stream *sp_h1_io(struct sp_h1 *h)
 {

@@ -1,7 +1,8 @@
 /* The server's side of one exchange: heads of responses. */
 #include "h1/internal.h"
 
-int sp_h1_serve(struct sp_stream *carrier, const struct sp_http_request *r, const struct sp_h1_options *opt, struct sp_h1 **out)
+int sp_h1_serve(struct sp_stream *carrier, const struct sp_http_request *r, const struct sp_h1_options *opt,
+		struct sp_h1 **out)
 {
 	struct sp_h1 *h = sp_h1_new(carrier, SP_H1_SERVER, opt);
 	int err;
@@ -43,7 +44,8 @@ int sp_h1_inform(struct sp_h1 *h, unsigned status, const struct sp_fields *field
 	return 0;
 }
 
-/* A body that has not come yet and perhaps never will: who reads after it would not know what it reads (RFC 9110 section 10.1.1). */
+/* A body that has not come yet and perhaps never will: who reads after it would not know what it reads (RFC 9110
+ * section 10.1.1). */
 static bool body_is_doubtful(const struct sp_h1 *h, unsigned status)
 {
 	return !sp_http_body_done(&h->body) && (status >= 300 || (h->expects && !h->continued && h->body.total == 0));
@@ -52,7 +54,8 @@ static bool body_is_doubtful(const struct sp_h1 *h, unsigned status)
 int sp_h1_respond(struct sp_h1 *h, const struct sp_msg_response *r, struct sp_slice protocol, bool close)
 {
 	struct sp_slice method = h->head_method ? SP_SLICE("HEAD") : SP_SLICE("GET");
-	struct sp_msg_response_line how = { .framing = sp_msg_response_framing(r, method, h->minor), .upgrade = protocol };
+	struct sp_msg_response_line how = { .framing = sp_msg_response_framing(r, method, h->minor),
+					    .upgrade = protocol };
 	int err;
 
 	if (h->answered)

@@ -1,7 +1,7 @@
-/* One HTTP/1.1 exchange, both roles. The first bytes say who does what: role, method, how the reader takes and how the io is written
- * to and closed; the rest is what the other side of the connection says, in pieces. Checked against a decoder that is simpler and
- * more lenient: payload is what it finds, in order; an end is told where it sees one; a carrier that is called reusable stands exactly
- * there; what was sent can be read back. */
+/* One HTTP/1.1 exchange, both roles. The first bytes say who does what: role, method, how the reader takes and how the
+ * io is written to and closed; the rest is what the other side of the connection says, in pieces. Checked against a
+ * decoder that is simpler and more lenient: payload is what it finds, in order; an end is told where it sees one; a
+ * carrier that is called reusable stands exactly there; what was sent can be read back. */
 #include "fuzz.h"
 
 #include "base/buf.h"
@@ -32,7 +32,7 @@ static struct sp_h1_options opt = { .body = { .payload_bytes = 100000 },
 static const struct sp_stream_events io_events;
 static bool may_switch, has_request;
 
-/* ---- the simple decoder ------------------------------------------------------------------------------------------------ */
+/* ---- the simple decoder ------------------------------------------------------------------------------------------ */
 
 struct plain {
 	struct sp_buf payload;
@@ -113,11 +113,10 @@ static void plain_decode(struct sp_slice in, int how_framed, uint64_t bytes, boo
 
 static bool begins(const struct sp_buf *b, const struct sp_buf *with)
 {
-	return with->len <= b->len &&
-	       (with->len == 0 || memcmp(sp_buf_data(b).p, sp_buf_data(with).p, with->len) == 0);
+	return with->len <= b->len && (with->len == 0 || memcmp(sp_buf_data(b).p, sp_buf_data(with).p, with->len) == 0);
 }
 
-/* ---- the three parties --------------------------------------------------------------------------------------------------- */
+/* ---- the three parties ------------------------------------------------------------------------------------------- */
 
 static size_t on_peer_data(void *arg, const struct sp_slice *v, unsigned n)
 {
@@ -232,7 +231,9 @@ static void on_response(void *arg, const struct sp_http_response *r)
 {
 	(void)arg;
 	fuzz_must(framing < 0);
-	framing = head_method || r->status == 204 || r->status == 304 ? SP_BODY_NONE : r->status == 101 ? SP_BODY_TUNNEL : (int)r->body;
+	framing = head_method || r->status == 204 || r->status == 304 ? SP_BODY_NONE
+		  : r->status == 101				      ? SP_BODY_TUNNEL
+								      : (int)r->body;
 	length = r->content_length;
 	check_upcall(5);
 	sp_stream_read_start(io);
@@ -247,7 +248,7 @@ static void on_over(void *arg)
 
 static const struct sp_h1_client_events client_events = { on_interim, on_response, on_over };
 
-/* ---- the play ----------------------------------------------------------------------------------------------------------------- */
+/* ---- the play ---------------------------------------------------------------------------------------------------- */
 
 static bool turned(void *arg)
 {
@@ -489,7 +490,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	takes = data[0] >> 1 & 3;
 	closes_in = data[0] >> 3 & 7;
 	how = data[0] & 64 ? SP_CLOSE_ABORT : SP_CLOSE_FLUSH;
-	peer_closed = owner_closed = io_closed = io_eof = failed = over = answered = has_request = may_switch = head_method = false;
+	peer_closed = owner_closed = io_closed = io_eof = failed = over = answered = has_request = may_switch =
+	    head_method = false;
 	framing = -1;
 	length = 0;
 	head_end = 0;

@@ -16,7 +16,8 @@ static void fields_are(const struct sp_fields *f, const char *want)
 	struct sp_buf b = { 0 };
 
 	for (unsigned i = 0; i < f->count; i++)
-		ck_assert_int_eq(sp_buf_printf(&b, "%.*s: %.*s\n", SP_SLICE_ARG(f->v[i].name), SP_SLICE_ARG(f->v[i].value)), 0);
+		ck_assert_int_eq(
+		    sp_buf_printf(&b, "%.*s: %.*s\n", SP_SLICE_ARG(f->v[i].name), SP_SLICE_ARG(f->v[i].value)), 0);
 	ck_assert_str_eq(b.len ? sp_buf_str(&b) : "", want);
 	sp_buf_deinit(&b);
 }
@@ -29,7 +30,8 @@ static void fields_of(const char *text, struct sp_fields *f)
 		const char *colon = strstr(text + 1, ": "), *end = strchr(text, '\n');
 
 		ck_assert_int_eq(sp_fields_add(f, sp_slice_make((const uint8_t *)text, (size_t)(colon - text)),
-					       sp_slice_make((const uint8_t *)colon + 2, (size_t)(end - colon - 2))), 0);
+					       sp_slice_make((const uint8_t *)colon + 2, (size_t)(end - colon - 2))),
+				 0);
 		text = end + 1;
 	}
 }
@@ -59,26 +61,29 @@ static const struct {
 	{ "GET http://a.test/p?q HTTP/1.1\r\nHost: a.test\r\nAccept: x\r\n\r\n", "GET", "/p?q", NULL, false, false, -1,
 	  "Accept: x\nVia: 1.1 sallyport\n", SP_BODY_NONE,
 	  "GET /p?q HTTP/1.1\r\nHost: h:1\r\nAccept: x\r\nVia: 1.1 sallyport\r\n\r\n" },
-	{ "GET http://a.test HTTP/1.0\r\n\r\n", "GET", "/", NULL, false, false, -1, "Via: 1.0 sallyport\n", SP_BODY_NONE,
-	  "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.0 sallyport\r\n\r\n" },
-	{ "OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n", "OPTIONS", "*", NULL, false, false, -1, "Via: 1.1 sallyport\n",
-	  SP_BODY_NONE, "OPTIONS * HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
-	{ "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "POST", "/", NULL, true, true, 5,
-	  "Via: 1.1 sallyport\n", SP_BODY_LENGTH,
+	{ "GET http://a.test HTTP/1.0\r\n\r\n", "GET", "/", NULL, false, false, -1, "Via: 1.0 sallyport\n",
+	  SP_BODY_NONE, "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.0 sallyport\r\n\r\n" },
+	{ "OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n", "OPTIONS", "*", NULL, false, false, -1,
+	  "Via: 1.1 sallyport\n", SP_BODY_NONE, "OPTIONS * HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
+	{ "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", "POST", "/", NULL, true,
+	  true, 5, "Via: 1.1 sallyport\n", SP_BODY_LENGTH,
 	  "POST / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n" },
-	{ "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "POST", "/", NULL, false, false, 0, "Via: 1.1 sallyport\n",
-	  SP_BODY_LENGTH, "POST / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\nContent-Length: 0\r\n\r\n" },
-	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers, gzip\r\nConnection: TE, X\r\nX: 1\r\n\r\n", "POST", "/",
-	  NULL, true, false, -1, "TE: trailers\nVia: 1.1 sallyport\n", SP_BODY_CHUNKED,
-	  "POST / HTTP/1.1\r\nHost: h:1\r\nTE: trailers\r\nVia: 1.1 sallyport\r\nConnection: TE\r\nTransfer-Encoding: chunked\r\n\r\n" },
-	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET", "/", "websocket", false, false, -1,
-	  "Via: 1.1 sallyport\n", SP_BODY_NONE,
+	{ "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "POST", "/", NULL, false, false, 0,
+	  "Via: 1.1 sallyport\n", SP_BODY_LENGTH,
+	  "POST / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\nContent-Length: 0\r\n\r\n" },
+	{ "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers, gzip\r\nConnection: TE, X\r\nX: "
+	  "1\r\n\r\n",
+	  "POST", "/", NULL, true, false, -1, "TE: trailers\nVia: 1.1 sallyport\n", SP_BODY_CHUNKED,
+	  "POST / HTTP/1.1\r\nHost: h:1\r\nTE: trailers\r\nVia: 1.1 sallyport\r\nConnection: TE\r\nTransfer-Encoding: "
+	  "chunked\r\n\r\n" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET", "/", "websocket",
+	  false, false, -1, "Via: 1.1 sallyport\n", SP_BODY_NONE,
 	  "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n" },
 	/* Protocols that are not passed on. */
-	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "GET", "/", NULL, false, false, -1,
-	  "Via: 1.1 sallyport\n", SP_BODY_NONE, "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
-	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo/2\r\n\r\n", "GET", "/", NULL, false, false, -1,
-	  "Via: 1.1 sallyport\n", SP_BODY_NONE, "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "GET", "/", NULL, false, false,
+	  -1, "Via: 1.1 sallyport\n", SP_BODY_NONE, "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo/2\r\n\r\n", "GET", "/", NULL, false, false,
+	  -1, "Via: 1.1 sallyport\n", SP_BODY_NONE, "GET / HTTP/1.1\r\nHost: h:1\r\nVia: 1.1 sallyport\r\n\r\n" },
 };
 
 START_TEST(requests_from_http1)
@@ -146,7 +151,8 @@ static const struct {
 	{ ":method: GET\n:scheme: http\n:path: /#\n", true, SP_EPROTO, SP_HTTP_REFUSAL_H2_PATH },
 	{ ":method: GET\n:scheme: http\n:path: /\x7f\n", true, SP_EPROTO, SP_HTTP_REFUSAL_H2_PATH },
 	{ ":method: CONNECT\n:scheme: http\n:path: /\n", true, SP_EPROTO, SP_HTTP_REFUSAL_H2_PROTOCOL },
-	{ ":method: GET\n:protocol: websocket\n:scheme: http\n:path: /\n", true, SP_EPROTO, SP_HTTP_REFUSAL_H2_PROTOCOL },
+	{ ":method: GET\n:protocol: websocket\n:scheme: http\n:path: /\n", true, SP_EPROTO,
+	  SP_HTTP_REFUSAL_H2_PROTOCOL },
 	{ ":method: CONNECT\n:protocol: a b\n:scheme: http\n:path: /\n", true, SP_EPROTO, SP_HTTP_REFUSAL_H2_PROTOCOL },
 };
 
@@ -176,8 +182,9 @@ START_TEST(http2_fields)
 	ck_assert_uint_eq(r->length, 7);
 	ck_assert(!r->protocol.p);
 	ck_assert_int_eq(sp_msg_request_to_http2(r, "b.test:8", false, scratch, &out), 0);
-	fields_are(&out, ":method: POST\n:scheme: http\n:authority: b.test:8\n:path: /p?q\naccept: x\nauthorization: keep\n"
-			 "te: trailers\nexpect: 100-continue\ncontent-length: 7\n");
+	fields_are(&out,
+		   ":method: POST\n:scheme: http\n:authority: b.test:8\n:path: /p?q\naccept: x\nauthorization: keep\n"
+		   "te: trailers\nexpect: 100-continue\ncontent-length: 7\n");
 	sp_msg_request_free(&r);
 }
 END_TEST
@@ -193,7 +200,8 @@ START_TEST(extended_connect)
 	ck_assert(sp_slice_eq_str(r->method, "GET"));
 	ck_assert(!r->has_body);
 	ck_assert_int_eq(sp_msg_request_write(r, SP_SLICE("h"), &r->fields, &b), 0);
-	ck_assert_str_eq(sp_buf_str(&b), "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+	ck_assert_str_eq(sp_buf_str(&b),
+			 "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
 	sp_buf_deinit(&b);
 	ck_assert_int_eq(sp_msg_request_to_http2(r, "a", true, scratch, &out), 0);
 	fields_are(&out, ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a\n:path: /chat\n");
@@ -271,7 +279,7 @@ START_TEST(no_memory)
 }
 END_TEST
 
-/* ---- responses --------------------------------------------------------------------------------------------------------- */
+/* ---- responses --------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *head, *method;
@@ -280,26 +288,31 @@ static const struct {
 	enum sp_http_framing framing_10, framing_11;
 	const char *h2, *written; /* to HTTP/1.1 */
 } responses[] = {
-	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\nConnection: X\r\nX: 1\r\n\r\n", "GET", false, false, 5, SP_BODY_LENGTH, SP_BODY_LENGTH,
-	  "A: b\nVia: 1.1 sallyport\ncontent-length: 5\n",
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\nConnection: X\r\nX: 1\r\n\r\n", "GET", false, false, 5,
+	  SP_BODY_LENGTH, SP_BODY_LENGTH, "A: b\nVia: 1.1 sallyport\ncontent-length: 5\n",
 	  "HTTP/1.1 200 OK\r\nA: b\r\nVia: 1.1 sallyport\r\nContent-Length: 5\r\n\r\n" },
-	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", false, false, -1, SP_BODY_UNTIL_CLOSE, SP_BODY_CHUNKED,
-	  "Via: 1.1 sallyport\n", "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nTransfer-Encoding: chunked\r\n\r\n" },
-	{ "HTTP/1.0 200 OK\r\n\r\n", "GET", false, false, -1, SP_BODY_UNTIL_CLOSE, SP_BODY_CHUNKED, "Via: 1.0 sallyport\n",
-	  "HTTP/1.1 200 OK\r\nVia: 1.0 sallyport\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", false, false, -1, SP_BODY_UNTIL_CLOSE,
+	  SP_BODY_CHUNKED, "Via: 1.1 sallyport\n",
+	  "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	{ "HTTP/1.0 200 OK\r\n\r\n", "GET", false, false, -1, SP_BODY_UNTIL_CLOSE, SP_BODY_CHUNKED,
+	  "Via: 1.0 sallyport\n", "HTTP/1.1 200 OK\r\nVia: 1.0 sallyport\r\nTransfer-Encoding: chunked\r\n\r\n" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "GET", false, true, 0, SP_BODY_LENGTH, SP_BODY_LENGTH,
-	  "Via: 1.1 sallyport\ncontent-length: 0\n", "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nContent-Length: 0\r\n\r\n" },
+	  "Via: 1.1 sallyport\ncontent-length: 0\n",
+	  "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nContent-Length: 0\r\n\r\n" },
 	{ "HTTP/1.1 204 No Content\r\n\r\n", "GET", false, true, -1, SP_BODY_NONE, SP_BODY_NONE, "Via: 1.1 sallyport\n",
 	  "HTTP/1.1 204 No Content\r\nVia: 1.1 sallyport\r\n\r\n" },
 	{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "GET", false, true, 9, SP_BODY_NONE, SP_BODY_NONE,
-	  "Via: 1.1 sallyport\ncontent-length: 9\n", "HTTP/1.1 304 Not Modified\r\nVia: 1.1 sallyport\r\nContent-Length: 9\r\n\r\n" },
+	  "Via: 1.1 sallyport\ncontent-length: 9\n",
+	  "HTTP/1.1 304 Not Modified\r\nVia: 1.1 sallyport\r\nContent-Length: 9\r\n\r\n" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "HEAD", false, true, 9, SP_BODY_NONE, SP_BODY_NONE,
-	  "Via: 1.1 sallyport\ncontent-length: 9\n", "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nContent-Length: 9\r\n\r\n" },
+	  "Via: 1.1 sallyport\ncontent-length: 9\n",
+	  "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\nContent-Length: 9\r\n\r\n" },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD", false, true, -1, SP_BODY_NONE, SP_BODY_NONE,
 	  "Via: 1.1 sallyport\n", "HTTP/1.1 200 OK\r\nVia: 1.1 sallyport\r\n\r\n" },
-	{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "GET", true, false, -1, SP_BODY_TUNNEL,
-	  SP_BODY_TUNNEL, "Via: 1.1 sallyport\n",
-	  "HTTP/1.1 101 Switching Protocols\r\nVia: 1.1 sallyport\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n" },
+	{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "GET", true, false,
+	  -1, SP_BODY_TUNNEL, SP_BODY_TUNNEL, "Via: 1.1 sallyport\n",
+	  "HTTP/1.1 101 Switching Protocols\r\nVia: 1.1 sallyport\r\nUpgrade: websocket\r\nConnection: "
+	  "Upgrade\r\n\r\n" },
 };
 
 START_TEST(responses_from_http1)

@@ -12,7 +12,7 @@ bool serving;
 int served;
 unsigned requests;
 
-/* ---- the io's reader ----------------------------------------------------------------------------------------------- */
+/* ---- the io's reader --------------------------------------------------------------------------------------------- */
 
 static void check_upcall(const struct side *e)
 {
@@ -65,7 +65,8 @@ static void on_trailers(void *arg, const struct sp_fields *f)
 	for (unsigned i = 0; i < f->count; i++) {
 		size_t at = strlen(e->trailer);
 
-		snprintf(e->trailer + at, sizeof(e->trailer) - at, "%.*s=%.*s,", SP_SLICE_ARG(f->v[i].name), SP_SLICE_ARG(f->v[i].value));
+		snprintf(e->trailer + at, sizeof(e->trailer) - at, "%.*s=%.*s,", SP_SLICE_ARG(f->v[i].name),
+			 SP_SLICE_ARG(f->v[i].value));
 	}
 	if (e->on_trailers)
 		e->on_trailers(e);
@@ -112,7 +113,7 @@ void attach(void)
 	sp_stream_attach(x.s, &io_events, &x);
 }
 
-/* ---- the server's side ---------------------------------------------------------------------------------------------- */
+/* ---- the server's side ------------------------------------------------------------------------------------------- */
 
 static size_t take_head(struct end *e, const uint8_t *p, size_t n)
 {
@@ -171,7 +172,7 @@ void respond(unsigned status, const char *more)
 	ck_assert(sp_h1_answered(x.h));
 }
 
-/* ---- the client's side ------------------------------------------------------------------------------------------------ */
+/* ---- the client's side ------------------------------------------------------------------------------------------- */
 
 static void on_interim(void *arg, unsigned status, const struct sp_fields *fields)
 {
@@ -234,13 +235,15 @@ void ask(const char *method, const char *more)
 	struct sp_stream *carrier = owner.s;
 
 	ck_assert_int_eq(request_of(method, more, &r, &b), 0);
-	ck_assert_int_eq(sp_h1_request(carrier, &r, sp_buf_data(&b), strstr(more, "reused") != NULL, &opt, &client_events, &x, &x.h), 0);
+	ck_assert_int_eq(
+	    sp_h1_request(carrier, &r, sp_buf_data(&b), strstr(more, "reused") != NULL, &opt, &client_events, &x, &x.h),
+	    0);
 	sp_buf_deinit(&b);
 	owner.s = NULL;
 	attach();
 }
 
-/* ---- both ------------------------------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------------------------------- */
 
 void say_n(const char *p, size_t n)
 {

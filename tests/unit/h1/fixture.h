@@ -1,4 +1,5 @@
-/* One exchange of h1/ between its owner and the wire. The carrier is one end of a memory stream, the other end is `peer`. */
+/* One exchange of h1/ between its owner and the wire. The carrier is one end of a memory stream, the other end is
+ * `peer`. */
 #ifndef SP_TESTS_UNIT_H1_FIXTURE_H
 #define SP_TESTS_UNIT_H1_FIXTURE_H
 
@@ -15,13 +16,13 @@ struct side {
 	bool has_cause;
 	struct sp_cause cause;
 	struct sp_buf in;
-	char trailer[256];   /* "name=value," of each */
-	size_t seen;	     /* bytes lent last */
+	char trailer[256]; /* "name=value," of each */
+	size_t seen;	   /* bytes lent last */
 	bool ended_when_lent;
-	bool in_call;	     /* no upcall may come now */
-	bool stopped;	     /* no bytes and no end may come now */
-	bool idle;	     /* client: does not read from the response on */
-	bool release_at_end; /* gives the carrier back inside its on_closed */
+	bool in_call;					   /* no upcall may come now */
+	bool stopped;					   /* no bytes and no end may come now */
+	bool idle;					   /* client: does not read from the response on */
+	bool release_at_end;				   /* gives the carrier back inside its on_closed */
 	size_t (*take)(struct side *x, struct sp_slice v); /* else everything */
 	void (*on_eof)(struct side *x);
 	void (*on_trailers)(struct side *x);
@@ -44,11 +45,11 @@ void h1_teardown(void);
 void fresh(void); /* another connection; the old one must be done with */
 void done(void);  /* closes everything and waits for it */
 
-void say(const char *text);			 /* the peer writes */
+void say(const char *text); /* the peer writes */
 void say_n(const char *p, size_t n);
-void heard(const char *text);			 /* all that the peer has received so far is exactly this; waits for it */
-void serve(const char *head);			 /* the peer says it; waits for the exchange; attached, reading */
-void attach(void);				 /* x's io */
+void heard(const char *text); /* all that the peer has received so far is exactly this; waits for it */
+void serve(const char *head); /* the peer says it; waits for the exchange; attached, reading */
+void attach(void);	      /* x's io */
 void respond(unsigned status, const char *more); /* more: "length=5", "ended", "close", "switched" */
 int try_respond(unsigned status, const char *more);
 void ask(const char *method, const char *more); /* client: sends; more: "length=5", "body", "reused", "protocol" */

@@ -24,8 +24,10 @@ static const struct {
 	{ "HEAD", OK_LENGTH(5), false, 200, "", "", SP_H1_REUSABLE },
 	{ "GET", "HTTP/1.1 204 No Content\r\n\r\n", false, 204, "", "", SP_H1_REUSABLE },
 	{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, 304, "", "", SP_H1_REUSABLE },
-	{ "GET", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK_LENGTH(5) "hello", false, 200, "hello", "", SP_H1_REUSABLE },
-	{ "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", false, 200, "hello", "", SP_H1_FLUSH },
+	{ "GET", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK_LENGTH(5) "hello", false, 200, "hello", "",
+	  SP_H1_REUSABLE },
+	{ "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", false, 200, "hello", "",
+	  SP_H1_FLUSH },
 	{ "GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, 200, "hello", "", SP_H1_FLUSH },
 	{ "GET", "HTTP/1.1 200 OK\r\n\r\nhello", true, 200, "hello", "", SP_H1_FLUSH },
 	{ "GET", "HTTP/1.0 200 OK\r\n\r\n", true, 200, "", "", SP_H1_FLUSH },
@@ -157,7 +159,7 @@ START_TEST(closed_in_an_interim)
 }
 END_TEST
 
-/* ---- connections that were used before -------------------------------------------------------------------------------- */
+/* ---- connections that were used before --------------------------------------------------------------------------- */
 
 START_TEST(reused_and_gone)
 {
@@ -258,7 +260,7 @@ START_TEST(used_twice)
 }
 END_TEST
 
-/* ---- requests' bodies ---------------------------------------------------------------------------------------------------- */
+/* ---- requests' bodies -------------------------------------------------------------------------------------------- */
 
 START_TEST(request_without_body)
 {
@@ -367,7 +369,7 @@ START_TEST(early_response_and_no_more)
 }
 END_TEST
 
-/* ---- protocols ----------------------------------------------------------------------------------------------------------- */
+/* ---- protocols --------------------------------------------------------------------------------------------------- */
 
 #define SENT_UPGRADE "GET / HTTP/1.1\r\nHost: s.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 #define SWITCHED "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"

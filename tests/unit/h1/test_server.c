@@ -11,7 +11,7 @@
 #define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 #define OK_CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-/* ---- requests --------------------------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *wire, *payload, *trailer;
@@ -22,7 +22,8 @@ static const struct {
 	{ GET, "", "" },
 	{ POST_CHUNKED "0\r\n\r\n", "", "" },
 	{ POST_CHUNKED "5\r\nhello\r\n0\r\n\r\n", "hello", "" },
-	{ POST_CHUNKED "1;a=b\r\nh\r\n2\r\nel\r\n002\r\nlo\r\n0\r\nA: b\r\nX-Sum: 12\r\n\r\n", "hello", "A=b,X-Sum=12," },
+	{ POST_CHUNKED "1;a=b\r\nh\r\n2\r\nel\r\n002\r\nlo\r\n0\r\nA: b\r\nX-Sum: 12\r\n\r\n", "hello",
+	  "A=b,X-Sum=12," },
 	{ POST_CHUNKED "3\r\nabc\r\n0\r\nContent-Length: 4\r\n\r\n", "abc", "" }, /* not allowed there */
 };
 
@@ -45,7 +46,8 @@ static void exchange_cut(unsigned i, size_t cut, bool each)
 	}
 	say("GET /next"); /* stays */
 	body(bodies[i].payload);
-	ck_assert_uint_eq(x.eof, strstr(wire, "chunked") || bodies[i].payload[0] ? 1 : 0); /* without a body it begins ended */
+	ck_assert_uint_eq(x.eof,
+			  strstr(wire, "chunked") || bodies[i].payload[0] ? 1 : 0); /* without a body it begins ended */
 	ck_assert(sp_h1_ended(x.h));
 	ck_assert(x.s->input_ended);
 	ck_assert_uint_eq(x.s->bytes_in, strlen(bodies[i].payload));
@@ -155,7 +157,7 @@ START_TEST(half_closed)
 }
 END_TEST
 
-/* ---- responses ------------------------------------------------------------------------------------------------------ */
+/* ---- responses --------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *head;
@@ -168,13 +170,16 @@ static const struct {
 	{ GET, 200, "ended", NULL, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", SP_H1_REUSABLE },
 	{ GET, 204, "ended", NULL, "HTTP/1.1 204 No Content\r\n\r\n", SP_H1_REUSABLE },
 	{ GET, 304, "ended length=7", NULL, "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", SP_H1_REUSABLE },
-	{ "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ended length=7", NULL, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", SP_H1_REUSABLE },
-	{ GET, 200, "length=5 close", "hello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", SP_H1_FLUSH },
+	{ "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "ended length=7", NULL,
+	  "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", SP_H1_REUSABLE },
+	{ GET, 200, "length=5 close", "hello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+	  SP_H1_FLUSH },
 	{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200, "length=5", "hello",
 	  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", SP_H1_FLUSH },
 	{ "GET / HTTP/1.0\r\n\r\n", 200, "length=5", "hello",
 	  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", SP_H1_FLUSH },
-	{ "GET / HTTP/1.0\r\n\r\n", 200, "", "hello", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", SP_H1_FLUSH },
+	{ "GET / HTTP/1.0\r\n\r\n", 200, "", "hello", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
+	  SP_H1_FLUSH },
 	/* Upgrade declined: an ordinary exchange. */
 	{ GET_UPGRADE, 200, "length=5", "hello", OK_5 "hello", SP_H1_REUSABLE },
 };
@@ -311,7 +316,7 @@ START_TEST(fields_that_cannot_be_sent)
 }
 END_TEST
 
-/* ---- Expect and early answers ------------------------------------------------------------------------------------------ */
+/* ---- Expect and early answers ------------------------------------------------------------------------------------ */
 
 #define POST_EXPECT "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
@@ -343,8 +348,8 @@ START_TEST(answered_without_continue)
 	end();
 	ended(0);
 	ck_assert_int_eq(give_back(), SP_H1_FLUSH);
-	heard(_i ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" :
-		   "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	heard(_i ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+		 : "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 END_TEST
 
@@ -398,7 +403,7 @@ START_TEST(early_refusal)
 }
 END_TEST
 
-/* ---- protocols ----------------------------------------------------------------------------------------------------------- */
+/* ---- protocols --------------------------------------------------------------------------------------------------- */
 
 #define SWITCHED "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 

@@ -186,7 +186,7 @@ START_TEST(closes_inside)
 }
 END_TEST
 
-/* ---- marks --------------------------------------------------------------------------------------------------------------- */
+/* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 static void count_bytes(uint64_t n)
 {
@@ -219,8 +219,8 @@ START_TEST(high_mark)
 }
 END_TEST
 
-/* Little is queued beside what waits for the end of the turn; together they are above the mark, and the former leaves in the
- * same turn. */
+/* Little is queued beside what waits for the end of the turn; together they are above the mark, and the former leaves
+ * in the same turn. */
 START_TEST(mark_reached_by_both)
 {
 	static uint8_t piece[8192];
@@ -260,13 +260,15 @@ START_TEST(many_slices)
 		ck_assert_int_eq(give_back(), SP_H1_REUSABLE);
 		count_bytes(20000);
 		run_turns(2);
-		ck_assert_int_eq(memcmp(sp_buf_data(&peer.in).p + peer.in.len - sizeof(bytes), bytes, sizeof(bytes)), 0);
+		ck_assert_int_eq(memcmp(sp_buf_data(&peer.in).p + peer.in.len - sizeof(bytes), bytes, sizeof(bytes)),
+				 0);
 		return;
 	}
 	end();
 	count_bytes((uint64_t)_i * 100);
 	run_turns(2);
-	ck_assert_int_eq(memcmp(sp_buf_data(&peer.in).p + peer.in.len - 7 - (size_t)_i * 100, bytes, (size_t)_i * 100), 0);
+	ck_assert_int_eq(memcmp(sp_buf_data(&peer.in).p + peer.in.len - 7 - (size_t)_i * 100, bytes, (size_t)_i * 100),
+			 0);
 	ck_assert_int_eq(memcmp(sp_buf_data(&peer.in).p + peer.in.len - 7, "\r\n0\r\n\r\n", 7), 0);
 }
 END_TEST
@@ -293,7 +295,8 @@ START_TEST(one_write)
 	put("hello");
 	end();
 	run_until_count(&peer.data, 1);
-	ck_assert_str_eq(sp_buf_str(&peer.in), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+	ck_assert_str_eq(sp_buf_str(&peer.in),
+			 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 }
 END_TEST
 
