@@ -305,7 +305,8 @@ static void dial(struct sp_origin_call *c)
 	fail(c, &cause);
 }
 
-static bool is_full(const struct sp_origin_call *c)
+/* Room for one more connection: an idle one gives way. It is idle for too long for this request, or it would have been taken. */
+static bool has_room(struct sp_origin_call *c)
 {
 	unsigned n = 0;
 
@@ -314,7 +315,11 @@ static bool is_full(const struct sp_origin_call *c)
 
 		n += p->port == c->plan.port && p->tls == c->plan.tls && strcmp(p->host, c->plan.host) == 0;
 	}
-	return n > c->plan.calls_max; /* it is one of them */
+	if (n > c->plan.calls_max) /* it is one of them */
+		return false;
+	if (n + sp_origin_idle_count(c->os, &c->plan) > c->plan.calls_max)
+		sp_origin_evict(c->os, &c->plan);
+	return true;
 }
 
 static void on_start(struct sp_defer *d)
@@ -324,7 +329,7 @@ static void on_start(struct sp_defer *d)
 	struct sp_stream *carrier = sp_origin_unpark(c->os, &c->plan, repeatable ? UINT64_MAX : SP_ORIGIN_FRESH_MS);
 	struct sp_cause cause = { 0 };
 
-	if (!carrier && c->plan.calls_max && is_full(c)) {
+	if (!carrier && c->plan.calls_max && !has_room(c)) {
 		sp_cause_set(&cause, SP_ELIMIT, SP_DOMAIN_SELF, 0, "as many requests are at the system as \"connections\" allows");
 		fail(c, &cause);
 		return;

@@ -26,7 +26,7 @@ struct sp_origin_plan { /* where a request goes, and as what */
 	char accept[SP_WEBSOCKET_ACCEPT_SIZE]; /* what a WebSocket's 101 must say; "": another protocol, or none */
 	uint32_t head_max_bytes, head_line_max_bytes; /* of the response */
 	uint64_t body_max_bytes; /* of the request; 0: any */
-	unsigned calls_max;	 /* at once to this system, by this back; 0: any number */
+	unsigned calls_max;	 /* connections of this back to this system, busy or idle; more calls fail (SP_ELIMIT). 0: any number */
 	uint64_t response_ms;	 /* 0: whoever opened knows how long to wait */
 	/* Changes the response for the client; scratch is for what it adds. 0, or SP_E*: it cannot be told. May be NULL. */
 	int (*amend)(const struct sp_exchange *x, const void *arg, struct sp_msg_response *r, struct sp_buf *scratch);

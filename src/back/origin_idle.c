@@ -90,7 +90,7 @@ static bool is_for(const struct idle *i, const struct sp_origin_plan *p)
 	return i->port == p->port && i->tls == p->tls && i->server_name == p->server_name && strcmp(i->host, p->host) == 0;
 }
 
-static unsigned count(const struct sp_origins *os, const struct sp_origin_plan *p)
+unsigned sp_origin_idle_count(const struct sp_origins *os, const struct sp_origin_plan *p)
 {
 	unsigned n = 0;
 
@@ -103,7 +103,7 @@ void sp_origin_park(struct sp_origins *os, const struct sp_origin_plan *p, struc
 {
 	struct idle *i = NULL;
 
-	if (!os->draining && !os->on_closed && count(os, p) < SP_ORIGIN_IDLE_MAX_EACH)
+	if (!os->draining && !os->on_closed && sp_origin_idle_count(os, p) < SP_ORIGIN_IDLE_MAX_EACH)
 		i = calloc(1, sizeof(*i));
 	if (!i) {
 		sp_origin_drop(carrier, SP_CLOSE_FLUSH);
@@ -144,6 +144,15 @@ struct sp_stream *sp_origin_unpark(struct sp_origins *os, const struct sp_origin
 		return carrier;
 	}
 	return NULL;
+}
+
+void sp_origin_evict(struct sp_origins *os, const struct sp_origin_plan *p)
+{
+	for (struct sp_list *l = os->idle.next; l != &os->idle; l = l->next)
+		if (is_for(idle_of(l), p)) {
+			sp_origin_drop(forget(idle_of(l)), SP_CLOSE_FLUSH);
+			return;
+		}
 }
 
 void sp_origin_idle_close(struct sp_origins *os)

@@ -26,6 +26,8 @@ struct sp_origins {
 void sp_origin_park(struct sp_origins *os, const struct sp_origin_plan *p, struct sp_stream *carrier);
 /* The one that was used last, attached to nobody; NULL: none, or none idle for less than max_ms. */
 struct sp_stream *sp_origin_unpark(struct sp_origins *os, const struct sp_origin_plan *p, uint64_t max_ms);
+unsigned sp_origin_idle_count(const struct sp_origins *os, const struct sp_origin_plan *p); /* to the same system */
+void sp_origin_evict(struct sp_origins *os, const struct sp_origin_plan *p); /* closes the longest idle of them */
 void sp_origin_idle_close(struct sp_origins *os);
 /* Closes a stream that nobody has anything to do with any more. */
 void sp_origin_drop(struct sp_stream *s, enum sp_close how);

@@ -6,6 +6,7 @@
 
 Suite *sp_suite_direct(void);
 Suite *sp_suite_origin(void);
+Suite *sp_suite_exposed(void);
 Suite *sp_suite_pool(void);
 Suite *sp_suite_connectors(void);
 Suite *sp_suite_credential(void);
