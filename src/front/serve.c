@@ -222,6 +222,8 @@ static int respond(struct request *q)
 
 	if (!r)
 		return sp_h2_respond(q->stream, 200, NULL, false);
+	if (q->session.x.request->protocol.p && !r->switched && r->status <= 299)
+		return SP_EPROTO; /* RFC 8441 section 4: a 2xx would say that it was switched */
 	if (sp_msg_response_to_http2(r, length, &f) < 0)
 		return SP_ETOOBIG;
 	return sp_h2_respond(q->stream, r->switched ? 200 : r->status, &f, false);
@@ -234,8 +236,10 @@ static void on_opened(struct sp_session *s)
 	int err = q->stream ? respond(q) : SP_ECLOSED;
 	struct sp_stream *io;
 
-	if (err == SP_ETOOBIG && !relays) {
-		fail(q, SP_OUTCOME_PROTOCOL, "the response's head is larger than a tunnel carries");
+	if ((err == SP_ETOOBIG || err == SP_EPROTO) && !relays) {
+		s->x.outcome = SP_OUTCOME_OK; /* not what the response says */
+		fail(q, SP_OUTCOME_PROTOCOL, err == SP_EPROTO ? "the system answered without switching protocols"
+							      : "the response's head is larger than a tunnel carries");
 		return;
 	}
 	if (err < 0) {

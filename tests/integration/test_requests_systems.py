@@ -180,6 +180,18 @@ def _(t):
         equal(r.status, 400, "two of them")
 
 
+@test("a system that ignores a wish to switch protocols: 502 through a tunnel, where a 2xx would say that it has switched")
+def _(t):
+    w = Web(t)
+    _, c1, sp = house(t, {"sys.virtual:80": web(w.add(), upgrade=True)})
+    with Client(sp.address("http")) as c:
+        r = c.ask("GET", "http://sys.virtual/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==")
+        equal(r.status, 502, "status")
+        equal(c.ask("GET", "http://sys.virtual/").status, 200, "the connection goes on")
+    check("without switching" in c1.outcome("protocol_error")["detail"], "the connector's line")
+    equal(w.seen[0].get("upgrade"), "websocket", "the system was asked")
+
+
 @test("all in one: requests without a tunnel")
 def _(t):
     w, sp = Web(t), all_in_one(t)
