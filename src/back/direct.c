@@ -1,4 +1,5 @@
-/* Exchanges that leave by TCP from here: tunnels by themselves, requests by origin.h. Names are resolved here; net/ tries the addresses in turn within timeouts.dial.
+/* Exchanges that leave by TCP from here: tunnels by themselves, requests by origin.h. Names are resolved
+ * here; net/ tries the addresses in turn within timeouts.dial.
  *
  *   open: REFUSED (the map says no, or we drain) or DIALLING -> callback -> reaped
  *   back: OPEN -> DRAINING -> CLOSING (pending opens fail) -> on_closed -> reaped */

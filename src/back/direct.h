@@ -4,7 +4,8 @@
 
 #include "back/origin.h"
 
-/* Where the target of an exchange really is: OK with host[SP_HOST_SIZE] and *port, or the outcome of its refusal with *cause. arg: the back's own. */
+/* Where the target of an exchange really is: OK with host[SP_HOST_SIZE] and *port, or the outcome of its refusal with
+ * *cause. arg: the back's own. */
 typedef enum sp_outcome sp_direct_map_fn(const struct sp_conf *conf, void *arg, const struct sp_authority *target, char *host,
 					 uint16_t *port, struct sp_cause *cause);
 

@@ -79,7 +79,9 @@ static void write_line(const struct sp_exchange *x, struct sp_loop *loop)
 	       SP_KV_STR("front", or_null(x->front)), SP_KV_STR("listener", or_null(x->listener)),
 	       SP_KV_STR("client", or_null(x->client)),
 	       SP_KV_STR("target", x->target.host[0] ? sp_authority_text(&x->target, target) : NULL),
-	       SP_KV_STR("method", method[0] ? method : NULL), status, SP_KV_STR("region", or_null(x->region)), SP_KV_STR("location", or_null(x->location)), SP_KV_STR("via", or_null(x->via)),
+	       SP_KV_STR("method", method[0] ? method : NULL), status,
+	       SP_KV_STR("region", or_null(x->region)),
+	       SP_KV_STR("location", or_null(x->location)), SP_KV_STR("via", or_null(x->via)),
 	       SP_KV_STR("outcome", sp_outcome_row(x->outcome)->word), SP_KV_INT("up", x->bytes_up),
 	       SP_KV_INT("down", x->bytes_down), open_ms, SP_KV_INT("ms", now - x->began_mono_ms),
 	       SP_KV_CAUSE(&x->cause));

@@ -7,7 +7,8 @@
 
 struct sp_relay;
 enum sp_relay_side { SP_RELAY_NONE, SP_RELAY_A, SP_RELAY_B, SP_RELAY_SELF }; /* whose failure it was; SELF: abort, deadline */
-/* Both streams are gone (or b, while a is held). cause: NULL = both directions ended cleanly; else the first failure (borrowed). up: bytes a -> b. */
+/* Both streams are gone (or b, while a is held). cause: NULL = both directions ended cleanly; else the first failure
+ * (borrowed). up: bytes a -> b. */
 typedef void sp_relay_done_cb(void *arg, const struct sp_cause *cause, uint64_t up_bytes, uint64_t down_bytes);
 
 struct sp_relay_options {

@@ -351,8 +351,8 @@ static size_t on_data(struct sp_conn *c, struct sp_slice in)
 
 /* ---- events --------------------------------------------------------------------------- */
 
-/* Whose claims the system may get: the user's, if the caller sent a token of one. A token that is not accepted, or is another tenant's,
- * leaves nobody's; the request goes on, for the system may judge the user by other means. */
+/* Whose claims the system may get: the user's, if the caller sent a token of one. A token that is not accepted, or is
+ * another tenant's, leaves nobody's; the request goes on, for the system may judge the user by other means. */
 static void on_user(void *arg, enum sp_outcome outcome, struct sp_identity *id, const struct sp_cause *cause)
 {
 	struct http *h = arg;
@@ -364,8 +364,10 @@ static void on_user(void *arg, enum sp_outcome outcome, struct sp_identity *id, 
 	free(s->x.claims);
 	s->x.claims = same ? sp_strdup(id->claims) : NULL;
 	if (!same)
-		sp_log(SP_LOG_NOTICE, SP_EV_EXCHANGE, "the user's token is not accepted: no claims for the system", SP_KV_STR("exchange", s->x.id),
-		       SP_KV_STR("outcome", outcome == SP_OUTCOME_OK ? "tenant_conflict" : sp_outcome_row(outcome)->word), SP_KV_CAUSE(cause));
+		sp_log(SP_LOG_NOTICE, SP_EV_EXCHANGE, "the user's token is not accepted: no claims for the system",
+		       SP_KV_STR("exchange", s->x.id),
+		       SP_KV_STR("outcome", sp_outcome_row(outcome == SP_OUTCOME_OK ? SP_OUTCOME_TENANT_CONFLICT : outcome)->word),
+		       SP_KV_CAUSE(cause));
 	sp_session_open(s);
 }
 
@@ -374,8 +376,8 @@ static bool identify_user(struct http *h)
 {
 	struct sp_session *s = &h->conn.session;
 	const struct sp_conf *conf = s->env->conf;
-	struct sp_auth_request req = { .kind = SP_AUTH_BEARER, .conn_id = s->x.conn_id, .listener = s->x.listener, .client_addr = s->x.client,
-				       .secret = sp_http_user_token(&s->x.request->fields) };
+	struct sp_auth_request req = { .kind = SP_AUTH_BEARER, .conn_id = s->x.conn_id, .listener = s->x.listener,
+				       .client_addr = s->x.client, .secret = sp_http_user_token(&s->x.request->fields) };
 
 	if (!req.secret.p || !s->x.claims)
 		return false;

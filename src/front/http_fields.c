@@ -20,7 +20,8 @@ static struct sp_slice without_bearer(struct sp_slice v)
 /* Two of one of these would let two readers see two callers. */
 static bool is_ambiguous(const struct sp_fields *f)
 {
-	static const char *const once[] = { SP_HTTP_CREDENTIAL, FIELD_USER_TOKEN, FIELD_LOCATION, SP_FIELD_LOCATION, FIELD_REGION, FIELD_SERVICE_TOKEN };
+	static const char *const once[] = { SP_HTTP_CREDENTIAL, FIELD_USER_TOKEN, FIELD_LOCATION,
+					    SP_FIELD_LOCATION, FIELD_REGION, FIELD_SERVICE_TOKEN };
 	struct sp_slice a = sp_fields_get(f, FIELD_LOCATION), b = sp_fields_get(f, SP_FIELD_LOCATION);
 	size_t i;
 
