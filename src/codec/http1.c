@@ -23,8 +23,8 @@ static int refuse_size(enum sp_http_refusal why)
 /* tchar of RFC 9110 section 5.6.2 */
 static bool is_tchar(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       (c != 0 && strchr("!#$%&'*+.^_`|~", c) != NULL);
 }
 
 bool sp_http_is_token(struct sp_slice s)

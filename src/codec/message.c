@@ -4,20 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "base/secret.h"
 #include "base/text.h"
 
 /* ---- owned copies ------------------------------------------------------------------------------------------------ */
 
+/* Of r there is as much as it has fields; the bytes of all texts come after it. None can be added to it. */
 struct block {
-	struct sp_msg_request r;
 	size_t used, size;
-	uint8_t bytes[];
+	uint8_t *bytes;
+	struct sp_msg_request r; /* last */
 };
 
 static struct block *block_of(struct sp_msg_request *r)
 {
-	return (struct block *)r; /* r is its first member */
+	return SP_CONTAINER_OF(r, struct block, r);
 }
 
 static struct sp_slice keep(struct block *b, struct sp_slice s)
@@ -35,14 +37,16 @@ static struct sp_slice keep(struct block *b, struct sp_slice s)
 static int copy_of(const struct sp_msg_request *from, struct sp_msg_request **out)
 {
 	size_t size = from->method.n + from->path.n + from->protocol.n;
+	size_t before = offsetof(struct block, r.fields.v) + from->fields.count * sizeof(from->fields.v[0]);
 	struct block *b;
 	unsigned i;
 
 	for (i = 0; i < from->fields.count; i++)
 		size += from->fields.v[i].name.n + from->fields.v[i].value.n;
-	b = malloc(sizeof(*b) + size);
+	b = malloc(before + size);
 	if (!b)
 		return SP_ENOMEM;
+	b->bytes = (uint8_t *)b + before;
 	b->used = 0;
 	b->size = size;
 	b->r.method = keep(b, from->method);

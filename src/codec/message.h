@@ -8,7 +8,7 @@
 #include "codec/body.h"
 #include "codec/hop.h"
 
-struct sp_msg_request { /* owns its memory: one block */
+struct sp_msg_request { /* owns its memory: one block, with room for its own fields only: they may be changed and removed */
 	struct sp_slice method;
 	struct sp_slice path;	  /* "/p?q", or "*" (OPTIONS) */
 	struct sp_slice protocol; /* what the client wants to switch to: "websocket"; absent: nothing */
