@@ -178,6 +178,18 @@ START_TEST(the_system_ends_an_idle_one)
 }
 END_TEST
 
+START_TEST(idle_too_long_for_a_body)
+{
+	struct ask a;
+
+	call_at(0, "GET", ANSWER);
+	skew_ms = SP_ORIGIN_FRESH_MS + 1;
+	begin(&a, "PUT", "Content-Length: 1\r\n"); /* idempotent, but the body is gone when it is sent */
+	request_at(1);
+	leave(&a);
+}
+END_TEST
+
 START_TEST(idle_too_long)
 {
 	call_at(0, "GET", ANSWER);
@@ -426,6 +438,7 @@ Suite *sp_suite_origin(void)
 	tcase_add_test(t, a_body_that_nobody_wants);
 	tcase_add_loop_test(t, the_system_ends_an_idle_one, 0, 3);
 	tcase_add_test(t, idle_too_long);
+	tcase_add_test(t, idle_too_long_for_a_body);
 	tcase_add_test(t, kept_for_a_while);
 	tcase_add_test(t, kept_in_bounds);
 	tcase_add_loop_test(t, repeated_once, 0, 2);
