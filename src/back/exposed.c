@@ -195,7 +195,7 @@ static enum sp_outcome plan_exposed(const struct sp_conf *conf, void *arg, struc
 	plan->head_max_bytes = plan->head_line_max_bytes = s->e->head_max_bytes;
 	plan->body_max_bytes = s->e->body_max_bytes;
 	plan->calls_max = s->e->connections;
-	plan->response_ms = s->e->response_ms ? s->e->response_ms : conf->timeouts.response_ms;
+	x->response_ms = plan->response_ms = s->e->response_ms ? s->e->response_ms : conf->timeouts.response_ms;
 	plan->amend = amend;
 	plan->amend_arg = s;
 	err = write_head(s, x, plan);

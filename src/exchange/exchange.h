@@ -49,6 +49,7 @@ struct sp_exchange {
 	struct sp_msg_request *request;   /* owned; NULL: a tunnel to the target (CONNECT) */
 	const struct sp_exchange_events *ev; /* with a request; whose arg is ev_arg */
 	void *ev_arg;
+	uint64_t response_ms;	      /* set by the back before on_sent: how long its head may take; 0: timeouts.response */
 	const struct sp_msg_response *response; /* inside the callback of an open that succeeded: the head; borrowed */
 	char *claims;		      /* what was verified of the caller, a JSON object; NULL: nothing. Owned */
 	unsigned status;	      /* of the response; 0: none */

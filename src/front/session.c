@@ -312,8 +312,13 @@ static void on_response_timeout(struct sp_timer *t)
 	struct sp_session *s = SP_CONTAINER_OF(t, struct sp_session, timer);
 	struct sp_cause cause = { 0 };
 
-	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no response within timeouts.response");
+	sp_cause_set(&cause, SP_ETIMEOUT, SP_DOMAIN_SELF, 0, "no response in time");
 	fail(s, SP_OUTCOME_TIMEOUT, &cause);
+}
+
+static uint64_t response_ms(const struct sp_session *s)
+{
+	return s->x.response_ms ? s->x.response_ms : s->env->conf->timeouts.response_ms;
 }
 
 static void on_sent(void *arg, struct sp_stream *stream)
@@ -326,7 +331,7 @@ static void on_sent(void *arg, struct sp_stream *stream)
 		s->upstream = stream;
 		sp_stream_attach(stream, &waiting, s);
 	} else {
-		sp_timer_start(s->env->loop, &s->timer, s->env->conf->timeouts.response_ms, on_response_timeout);
+		sp_timer_start(s->env->loop, &s->timer, response_ms(s), on_response_timeout);
 	}
 	s->ev->on_sent(s, stream != NULL);
 }
@@ -444,7 +449,7 @@ void sp_session_relay(struct sp_session *s, struct sp_stream *client, bool clien
 {
 	const struct sp_conf *conf = s->env->conf;
 	bool opened = s->state == SP_SESSION_OPENED;
-	struct sp_relay_options opt = { .half_closed_ms = opened ? conf->timeouts.half_closed_ms : conf->timeouts.response_ms,
+	struct sp_relay_options opt = { .half_closed_ms = opened ? conf->timeouts.half_closed_ms : response_ms(s),
 					.idle_ms = conf->timeouts.idle_ms, .a_ended = client_ended, .hold = !opened };
 	struct sp_cause cause = { 0 };
 

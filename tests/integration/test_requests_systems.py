@@ -122,10 +122,21 @@ def _(t):
 
     async def never(reader, writer):
         await reader.read()
-    _, c1, sp = house(t, {"sys.virtual:80": web(w.add("sys", raw=never), timeout="100ms")})
-    with Client(sp.address("http")) as c:
-        r = c.ask("GET", "http://sys.virtual/")
-        equal(r.status, 504, "status")
+    async def late(seen, writer):
+        await gate.wait()
+        return await fixed()(seen, writer)
+    gate, at = asyncio.Event(), w.add("sys", raw=never)
+    _, c1, sp = house(t, {"sys.virtual:80": web(at, timeout="100ms"), "usual.virtual:80": web(at), "long.virtual:80": web(w.add("late", late), timeout="1h")},
+                      extra='timeouts = { response = "300ms"; };')
+    with Client(sp.address("http")) as long, Client(sp.address("http")) as c:
+        long.request("POST", "http://long.virtual/", body=b"x")
+        w.wait("late")
+        for name in ("sys", "usual"):
+            equal(c.ask("GET", f"http://{name}.virtual/").status, 504, name)
+        with Client(sp.address("http")) as other:
+            equal(other.ask("POST", "http://sys.virtual/", body=b"hello").status, 504, "with a body")
+        w.loop.call_soon_threadsafe(gate.set)
+        equal(long.response().status, 200, "a system that may take longer than others")
     equal(c1.outcome("timeout")["method"], "GET", "the connector's line")
 
 
@@ -226,6 +237,7 @@ def _(t):
         r = busy.response()
         equal((r.status, r.get("connection")), (200, "close"), "the one under way")
         busy.ended()
+    equal(sp.proc.wait(HANG_S), 0, "exit code")
 
 
 main()
