@@ -39,7 +39,6 @@ struct http {
 	bool was_known;	  /* a request on this connection had a credential that was accepted */
 	struct sp_h1 *h1; /* MESSAGE: has the connection */
 	struct sp_auth_run *user_run; /* IDENTIFIED: awaits the chain's verdict on the user's own token */
-	bool relayed;	  /* the relay has its stream */
 	char accept[SP_WEBSOCKET_ACCEPT_SIZE]; /* of the client's Sec-WebSocket-Key; "": it sent none */
 };
 
@@ -259,7 +258,6 @@ static int hand_over(struct http *h, const struct sp_http_request *r)
 		return SP_ENOMEM;
 	c->stream = NULL;
 	h->state = MESSAGE;
-	h->relayed = false;
 	sp_stream_attach(sp_h1_io(h->h1), &io_events, h);
 	return 0;
 }
@@ -409,10 +407,8 @@ static void on_sent(struct sp_session *s, bool with_body)
 {
 	struct http *h = http_of(sp_conn_of(s));
 
-	if (!with_body)
-		return;
-	h->relayed = true;
-	sp_session_relay(s, sp_h1_io(h->h1), false);
+	if (with_body)
+		sp_session_relay(s, sp_h1_io(h->h1), false);
 }
 
 static void on_interim(struct sp_session *s, unsigned status, const struct sp_fields *fields)
@@ -472,14 +468,12 @@ static void on_opened(struct sp_session *s)
 		return;
 	}
 	err = respond(h, s);
-	if (err < 0 && err != SP_ECLOSED) {
+	if (err < 0 && err != SP_ECLOSED)
 		respond_in_vain(h, s, err);
-	} else if (sp_session_relays(s)) {
+	else if (sp_session_relays(s))
 		sp_session_answered(s);
-	} else {
-		h->relayed = true;
+	else
 		sp_session_relay(s, sp_h1_io(h->h1), sp_h1_ended(h->h1));
-	}
 }
 
 static void on_failed(struct sp_session *s, struct sp_stream *given_back)
