@@ -1,6 +1,7 @@
 #include "codec/paths.h"
 
 #include "base/error.h"
+#include "base/must.h"
 #include "base/text.h"
 
 #define PATH_MAX_BYTES 8192 /* decoded; longer ones are refused where paths matter */
@@ -44,7 +45,7 @@ static int decode(struct sp_slice in, struct path *out)
 			if (c < 0 || steers(c))
 				return SP_EPROTO;
 			i += 2;
-		} else if (c != '/' && steers(c)) {
+		} else if (c == '#' || (c != '/' && steers(c))) {
 			return SP_EPROTO;
 		}
 		if (out->n == sizeof(out->bytes))
@@ -54,13 +55,25 @@ static int decode(struct sp_slice in, struct path *out)
 	return 0;
 }
 
+/* Where a segment's name ends for readers that know parameters, or that look for the query after they have decoded. */
+static bool ends_name(uint8_t c)
+{
+	return c == ';' || c == '?' || c == '#';
+}
+
+/* Windows drops dots and spaces at the end of a name. */
+static bool is_dropped(uint8_t c)
+{
+	return c == '.' || c == ' ';
+}
+
 /* Would a reader that decodes once more see something else that steers? */
 static bool is_doubly_encoded(const struct path *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		int c = p->bytes[i] == '%' ? decode_one(p->bytes + i, p->n - i) : -1;
 
-		if (c >= 0 && (steers(c) || c == '.' || c == '%'))
+		if (c >= 0 && (steers(c) || ends_name((uint8_t)c) || is_dropped((uint8_t)c) || c == '%'))
 			return true;
 	}
 	return false;
@@ -78,21 +91,20 @@ static bool is_utf8(const struct path *p)
 	return true;
 }
 
-/* Segments as any server sees them: not empty but for the last, and no "." or "..", with or without parameters. */
+/* Segments as any server sees them: not empty but for the last, and no "." or "..", nor what may be taken for them, with or without
+ * parameters. */
 static bool has_plain_segments(const struct path *p)
 {
 	size_t start = 1, i;
 
 	for (i = 1; i <= p->n; i++) {
-		size_t n = i - start, bare = 0;
+		size_t n = i - start, name = 0, dropped = 0;
 
 		if (i < p->n && p->bytes[i] != '/')
 			continue;
-		while (bare < n && p->bytes[start + bare] != ';')
-			bare++;
-		if (bare == 0 && (i < p->n || n > 0))
-			return false;
-		if ((bare == 1 || bare == 2) && p->bytes[start] == '.' && p->bytes[start + bare - 1] == '.')
+		for (; name < n && !ends_name(p->bytes[start + name]); name++)
+			dropped += is_dropped(p->bytes[start + name]);
+		if (dropped == name && (i < p->n || n > 0))
 			return false;
 		start = i + 1;
 	}
@@ -101,33 +113,46 @@ static bool has_plain_segments(const struct path *p)
 
 /* ---- rules ------------------------------------------------------------------------------------------------------- */
 
-/* The other reading: without parameters of segments, and in lower case. */
+/* The other reading: in lower case, without parameters of segments, dots and spaces at their ends, what may be a query, and the last
+ * slash. */
 static void loosen(struct path *p)
 {
 	size_t kept = 0;
 	bool skipping = false;
 
-	for (size_t i = 0; i < p->n; i++) {
-		uint8_t c = p->bytes[i];
+	for (size_t i = 0; i <= p->n; i++) {
+		uint8_t c = i < p->n ? p->bytes[i] : '?';
+		bool ends_path = c == '?' || c == '#';
 
-		if (c == '/' || c == ';')
-			skipping = c == ';';
+		if (c == '/' || ends_name(c)) {
+			while (!skipping && kept > 0 && is_dropped(p->bytes[kept - 1]))
+				kept--;
+			skipping = c != '/';
+		}
+		if (ends_path)
+			break;
 		if (!skipping)
 			p->bytes[kept++] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 	}
-	p->n = kept;
+	p->n = kept > 1 && p->bytes[kept - 1] == '/' ? kept - 1 : kept;
 }
 
-static bool fits(const struct path *p, const struct sp_path_rule *r, bool loose)
+static void read_rule(const struct sp_path_rule *r, bool loose, struct path *out)
 {
-	size_t n = strlen(r->path);
-	struct sp_slice rule = sp_slice_str(r->path), head = sp_slice_make(p->bytes, p->n < n ? p->n : n);
+	out->n = strlen(r->path);
+	sp_must(out->n > 0 && out->n <= sizeof(out->bytes));
+	memcpy(out->bytes, r->path, out->n);
+	if (loose)
+		loosen(out);
+}
 
-	if (!(loose ? sp_slice_eq_nocase(head, rule) : sp_slice_eq(head, rule)))
+static bool fits(const struct path *p, const struct path *rule, bool sub_paths)
+{
+	if (p->n < rule->n || memcmp(p->bytes, rule->bytes, rule->n) != 0)
 		return false;
-	if (p->n == n)
+	if (p->n == rule->n)
 		return true;
-	return r->sub_paths && (p->bytes[n] == '/' || rule.p[n - 1] == '/');
+	return sub_paths && (p->bytes[rule->n] == '/' || rule->bytes[rule->n - 1] == '/');
 }
 
 static bool has_method(const struct sp_path_rule *r, struct sp_slice method)
@@ -142,19 +167,31 @@ static bool has_method(const struct sp_path_rule *r, struct sp_slice method)
 	return false;
 }
 
+static enum sp_path_verdict apply(const struct sp_path_rule *r, struct sp_slice method)
+{
+	if (r->suspended)
+		return SP_PATH_SUSPENDED;
+	return has_method(r, method) ? SP_PATH_ALLOWED : SP_PATH_METHOD;
+}
+
+/* Of rules that read the same here, all must allow it. */
 static enum sp_path_verdict judge(const struct path *p, bool loose, const struct sp_path_rule *rules, unsigned count,
 				  struct sp_slice method)
 {
-	const struct sp_path_rule *best = NULL;
+	enum sp_path_verdict verdict = SP_PATH_DENIED, one;
+	struct path rule;
+	size_t best = 0;
 
-	for (unsigned i = 0; i < count; i++)
-		if (fits(p, &rules[i], loose) && (!best || strlen(rules[i].path) > strlen(best->path)))
-			best = &rules[i];
-	if (!best)
-		return SP_PATH_DENIED;
-	if (best->suspended)
-		return SP_PATH_SUSPENDED;
-	return has_method(best, method) ? SP_PATH_ALLOWED : SP_PATH_METHOD;
+	for (unsigned i = 0; i < count; i++) {
+		read_rule(&rules[i], loose, &rule);
+		if (rule.n < best || !fits(p, &rule, rules[i].sub_paths))
+			continue;
+		one = apply(&rules[i], method);
+		if (rule.n > best || one != SP_PATH_ALLOWED)
+			verdict = one;
+		best = rule.n;
+	}
+	return verdict;
 }
 
 static bool is_everything(const struct sp_path_rule *r)

@@ -1,6 +1,9 @@
 /* Which resources of a system may be asked for. What is compared is the decoded path, and whatever two servers could read as two
- * different paths is refused: encoded separators, dot segments, empty segments, broken or doubled encoding, malformed UTF-8. Segments
- * with parameters ("/a;v=2/b") and letters' case are read both ways, and both readings must be allowed.
+ * different paths is refused: encoded separators, dot segments, empty segments, broken or doubled encoding, malformed UTF-8.
+ *
+ * Some have good uses all the same and are read both ways, and both readings must be allowed: ASCII letters' case, parameters of
+ * segments ("/a;v=2/b"), an encoded "?" or "#", dots and spaces at the end of a segment, a slash at the end of the path.
+ * Not seen: case of other letters, Unicode's normal forms, streams and short names of Windows ("a::$DATA", "LONGNA~1").
  *
  * The longest rule that fits decides. */
 #ifndef SP_CODEC_PATHS_H
@@ -9,7 +12,7 @@
 #include "base/slice.h"
 
 struct sp_path_rule {
-	const char *path;	    /* decoded, absolute, without dot segments */
+	const char *path;	    /* decoded, absolute, without dot segments, at most 8192 bytes */
 	bool sub_paths;		    /* fits everything below it, too: "/a" fits "/a/b" and not "/ab" */
 	bool suspended;
 	const char *const *methods; /* NULL-terminated; NULL: all */
