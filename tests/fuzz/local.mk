@@ -4,7 +4,7 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds
 if ENABLE_FUZZERS
 SP_FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 
-noinst_PROGRAMS += tests/fuzz/fuzz_body tests/fuzz/fuzz_paths tests/fuzz/fuzz_authority tests/fuzz/fuzz_http1 tests/fuzz/fuzz_proxy_status \
+noinst_PROGRAMS += tests/fuzz/fuzz_body tests/fuzz/fuzz_paths tests/fuzz/fuzz_problem tests/fuzz/fuzz_authority tests/fuzz/fuzz_http1 tests/fuzz/fuzz_proxy_status \
   tests/fuzz/fuzz_socks5 tests/fuzz/fuzz_upgrade
 tests_fuzz_fuzz_body_SOURCES = tests/fuzz/fuzz_body.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_body_LDADD = $(SP_CODEC_LIBS)
@@ -12,6 +12,9 @@ tests_fuzz_fuzz_body_LDFLAGS = $(SP_FUZZ_LINK)
 tests_fuzz_fuzz_paths_SOURCES = tests/fuzz/fuzz_paths.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_paths_LDADD = $(SP_CODEC_LIBS)
 tests_fuzz_fuzz_paths_LDFLAGS = $(SP_FUZZ_LINK)
+tests_fuzz_fuzz_problem_SOURCES = tests/fuzz/fuzz_problem.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_problem_LDADD = $(SP_CODEC_LIBS)
+tests_fuzz_fuzz_problem_LDFLAGS = $(SP_FUZZ_LINK)
 tests_fuzz_fuzz_authority_SOURCES = tests/fuzz/fuzz_authority.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_authority_LDADD = $(SP_CODEC_LIBS)
 tests_fuzz_fuzz_authority_LDFLAGS = $(SP_FUZZ_LINK)
