@@ -50,7 +50,7 @@
 	X(CHUNK_LINE, BAD_REQUEST, "a chunk line that does not end in CRLF")                                           \
 	X(CHUNK_END, BAD_REQUEST, "chunk data without CRLF after it")                                                  \
 	X(TRAILER_SIZE, HEAD_TOO_LARGE, "trailers above the limit")                                                    \
-	X(BODY_SIZE, BAD_REQUEST, "a body above the limit")                                                            \
+	X(BODY_SIZE, BODY_TOO_LARGE, "a body above the limit")                                                          \
 	X(BODY_TOO_SHORT, BAD_REQUEST, "fewer bytes of body than announced")                                           \
 	X(BODY_TOO_LONG, BAD_REQUEST, "more bytes of body than announced")                                             \
 	X(CONNECTION_OPTIONS, BAD_REQUEST, "more options in Connection than the limit")                                \
